@@ -1,0 +1,1 @@
+"""Amazon EMR's API, spoken to AWS or to the endpoint on this machine."""

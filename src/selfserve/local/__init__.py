@@ -1,0 +1,1 @@
+"""EMR on this machine: the same API, with real Spark processes behind it."""
