@@ -1,0 +1,120 @@
+"""One S3 bucket as an ObjectStore: small objects, conditional writes, listings.
+
+Talks to S3 or to the endpoint on this machine; the client decides which.
+"""
+
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from selfserve.aws.errors import aws_errors, error_code
+from selfserve.errors import AwsError
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import PutObjectRequestTypeDef
+
+
+_ABSENT = {"NoSuchKey", "404", "NotFound"}
+_LOST_THE_RACE = {"PreconditionFailed", "412", "ConditionalRequestConflict", "409"}
+
+
+class S3Store:
+    """The objects of one bucket."""
+
+    def __init__(self, client: "S3Client", bucket: str) -> None:
+        self._client = client
+        self._bucket = bucket
+
+    @property
+    def bucket(self) -> str:
+        """The bucket's name."""
+        return self._bucket
+
+    def put(self, key: str, body: bytes, *, only_if_absent: bool = False) -> bool:
+        """Store an object; False when `only_if_absent` and the key already exists."""
+        request: PutObjectRequestTypeDef = {"Bucket": self._bucket, "Key": key, "Body": body}
+        if only_if_absent:
+            request["IfNoneMatch"] = "*"
+        return self._put(request, body)
+
+    def replace(self, key: str, body: bytes, *, etag: str) -> bool:
+        """Store an object over the version `etag`; False when it has changed or gone."""
+        return self._put({"Bucket": self._bucket, "Key": key, "Body": body, "IfMatch": etag}, body)
+
+    def get(self, key: str) -> bytes | None:
+        """The object's content, or None when there is none."""
+        found = self.get_with_etag(key)
+        return None if found is None else found[0]
+
+    def get_with_etag(self, key: str) -> tuple[bytes, str] | None:
+        """Content and ETag, or None when there is none."""
+        with aws_errors(f"reading {self._uri(key)}"):
+            try:
+                response = self._client.get_object(Bucket=self._bucket, Key=key)
+                with response["Body"] as body:
+                    return body.read(), response["ETag"]
+            except ClientError as error:
+                if error_code(error) in _ABSENT:
+                    return None
+                self._raise_if_no_bucket(error)
+                raise
+
+    def exists(self, key: str) -> bool:
+        """Whether the key exists."""
+        with aws_errors(f"looking for {self._uri(key)}"):
+            try:
+                self._client.head_object(Bucket=self._bucket, Key=key)
+            except ClientError as error:
+                if error_code(error) in _ABSENT:
+                    return False
+                raise
+            return True
+
+    def list_keys(self, prefix: str, *, after: str = "") -> list[str]:
+        """Keys below `prefix` in lexical order, those after `after` only."""
+        pages = self._client.get_paginator("list_objects_v2")
+        with aws_errors(f"listing {self._uri(prefix)}"):
+            try:
+                found = pages.paginate(Bucket=self._bucket, Prefix=prefix, StartAfter=after)
+                return [item["Key"] for page in found for item in page.get("Contents", [])]
+            except ClientError as error:
+                self._raise_if_no_bucket(error)
+                raise
+
+    def delete(self, key: str) -> None:
+        """Remove the object if it is there."""
+        with aws_errors(f"deleting {self._uri(key)}"):
+            try:
+                self._client.delete_object(Bucket=self._bucket, Key=key)
+            except ClientError as error:
+                self._raise_if_no_bucket(error)
+                raise
+
+    def _put(self, request: "PutObjectRequestTypeDef", body: bytes) -> bool:
+        with aws_errors(f"writing {self._uri(request['Key'])}"):
+            try:
+                self._client.put_object(**request)
+            except ClientError as error:
+                if error_code(error) in _LOST_THE_RACE:
+                    return self._was_ours_all_along(error, request["Key"], body)
+                if "IfMatch" in request and error_code(error) in _ABSENT:
+                    return False
+                self._raise_if_no_bucket(error)
+                raise
+            return True
+
+    def _was_ours_all_along(self, error: ClientError, key: str, body: bytes) -> bool:
+        """Whether a retried write lost only against its own first, unanswered attempt."""
+        retried = error.response["ResponseMetadata"].get("RetryAttempts", 0) > 0
+        return retried and self.get(key) == body
+
+    def _raise_if_no_bucket(self, error: ClientError) -> None:
+        if error_code(error) == "NoSuchBucket":
+            raise AwsError(
+                f"There is no bucket {self._bucket}.",
+                hint=f"Create it with: aws s3 mb s3://{self._bucket}",
+            ) from error
+
+    def _uri(self, key: str) -> str:
+        return f"s3://{self._bucket}/{key}"

@@ -1,0 +1,119 @@
+"""The only maker of boto3 clients: credentials, timeouts, retries and the user agent.
+
+Amazon EMR has no idempotency token for RunJobFlow and AddJobFlowSteps, so a
+retry by the SDK could start a second cluster. Those two go through `emr_once`,
+which never retries; everything else through clients that do.
+"""
+
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal
+
+import boto3
+from botocore.config import Config
+from botocore.session import Session as BotocoreSession
+
+from selfserve import __version__
+from selfserve.aws.errors import aws_errors
+
+if TYPE_CHECKING:
+    from mypy_boto3_emr import EMRClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sts import STSClient
+
+_CONNECT_TIMEOUT_S = 5
+_READ_TIMEOUT_S = 60  # RunJobFlow with many steps takes EMR several seconds
+_ATTEMPTS = 6  # EMR's rates are tiny (one call in two seconds), so throttling is ordinary
+
+
+@dataclass(frozen=True)
+class Clients:
+    """Clients of one region, or of one endpoint in AWS's place; each is made on first use."""
+
+    session: boto3.Session
+    region: str
+    endpoint_url: str | None = None
+
+    @cached_property
+    def emr(self) -> "EMRClient":
+        """EMR for everything that may be repeated: throttling and lost answers are retried."""
+        with aws_errors("preparing to talk to EMR"):
+            return self.session.client(
+                "emr", endpoint_url=self.endpoint_url, config=self._config(mode="adaptive")
+            )
+
+    @cached_property
+    def emr_once(self) -> "EMRClient":
+        """EMR for RunJobFlow and AddJobFlowSteps: one request, whatever happens."""
+        with aws_errors("preparing to talk to EMR"):
+            return self.session.client(
+                "emr", endpoint_url=self.endpoint_url, config=self._config(attempts=1)
+            )
+
+    @cached_property
+    def s3(self) -> "S3Client":
+        """S3; an endpoint on this machine has no host name per bucket, hence path style there."""
+        style = Config(s3={"addressing_style": "path"}) if self.endpoint_url else Config()
+        with aws_errors("preparing to talk to S3"):
+            return self.session.client(
+                "s3", endpoint_url=self.endpoint_url, config=self._config().merge(style)
+            )
+
+    @cached_property
+    def sts(self) -> "STSClient":
+        """STS, for the account's id. It is always AWS's own: the local endpoint has none."""
+        with aws_errors("preparing to talk to STS"):
+            return self.session.client("sts", config=self._config())
+
+    def _config(
+        self, *, mode: Literal["standard", "adaptive"] = "standard", attempts: int = _ATTEMPTS
+    ) -> Config:
+        config = Config(
+            region_name=self.region,
+            connect_timeout=_CONNECT_TIMEOUT_S,
+            read_timeout=_READ_TIMEOUT_S,
+            retries={"mode": mode, "total_max_attempts": attempts},
+            user_agent_extra=f"selfserve/{__version__}",
+        )
+        if self.endpoint_url is None:
+            return config
+        return config.merge(Config(proxies={}))  # a proxy cannot reach this machine's loopback
+
+
+def make_clients(
+    region: str,
+    *,
+    endpoint_url: str | None = None,
+    access_key: str | None = None,
+    secret_key: str | None = None,
+) -> Clients:
+    """Return clients that take credentials the AWS way, unless keys are given.
+
+    With keys, the user's AWS configuration is not read at all: a broken or
+    missing profile must not stop work on this machine.
+
+    Raises:
+        AwsError: AWS_PROFILE names no profile, or the AWS configuration cannot be read.
+    """
+    with aws_errors("reading the AWS configuration"):
+        if access_key is None:
+            return Clients(boto3.Session(region_name=region), region, endpoint_url)
+        session = boto3.Session(
+            aws_access_key_id=access_key,
+            aws_secret_access_key=secret_key,
+            region_name=region,
+            botocore_session=_session_without_configuration(),
+        )
+        return Clients(session, region, endpoint_url)
+
+
+def _session_without_configuration() -> BotocoreSession:
+    """A botocore session that sees neither AWS_PROFILE nor the files in ~/.aws."""
+    return BotocoreSession(
+        session_vars={
+            "profile": (None, None, None, None),
+            "config_file": (None, None, os.devnull, None),
+            "credentials_file": (None, None, os.devnull, None),
+        }
+    )
