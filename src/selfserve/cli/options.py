@@ -1,0 +1,177 @@
+"""Global options, which every command takes before or after its name, and what they say.
+
+`app.py` adds them to each command, so that a command's own function need not
+name them; it asks `invocation(ctx)` instead.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from selfserve.cli.output import Output
+
+if TYPE_CHECKING:  # use cases load pydantic, which `--help` must not
+    from selfserve.usecases.progress import Report
+    from selfserve.usecases.target import Target, Targets
+
+_GIVEN = "selfserve.given"
+
+
+class Format(StrEnum):
+    """How data is written to stdout."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """What the global options of this command line say, and the means to act on it."""
+
+    targets: "Targets"
+    on: str | None = None
+    output_format: Format = Format.TABLE
+    quiet: bool = False
+    verbose: bool = False
+    debug: bool = False
+
+    def open_target(self) -> "Target":
+        """The target that `--on`, the environment or the configuration names, ready for use."""
+        return self.targets.open(self.on)
+
+    @property
+    def output(self) -> Output:
+        """Where to print, in the format asked for."""
+        return Output(as_json=self.output_format is Format.JSON, quiet=self.quiet)
+
+    @contextmanager
+    def progress(self) -> Iterator["Report"]:
+        """Show what use cases report, for as long as the block runs."""
+        from selfserve.cli.progress import ProgressLine
+
+        line = ProgressLine(quiet=self.quiet, verbose=self.verbose)
+        try:
+            yield line
+        finally:
+            line.close()
+
+
+def invocation(ctx: typer.Context) -> Invocation:
+    """What the options before and after the command's name say; the later one wins.
+
+    Tests pass their own targets with `CliRunner().invoke(app, […], obj=targets)`.
+    """
+    targets = ctx.obj
+    if targets is None:
+        from selfserve.usecases.target import ConfiguredTargets
+
+        targets = ConfiguredTargets()
+    return Invocation(targets=targets, **ctx.meta.get(_GIVEN, {}))
+
+
+def asked_for_debug(ctx: typer.Context) -> bool:
+    """Whether `--debug` was given; unlike `invocation`, loads nothing."""
+    return bool(ctx.meta.get(_GIVEN, {}).get("debug"))
+
+
+def _remember(
+    ctx: typer.Context,
+    param: typer.CallbackParam,
+    value: str | bool | None,
+) -> str | bool | None:
+    if value:
+        ctx.meta.setdefault(_GIVEN, {})[param.name] = value
+    return value
+
+
+def _show_version(value: bool) -> None:
+    if value:
+        from selfserve import __version__
+
+        Output().line(f"selfserve {__version__}")
+        raise typer.Exit
+
+
+On = Annotated[
+    str | None,
+    typer.Option(
+        "--on",
+        metavar="TARGET",
+        expose_value=False,
+        callback=_remember,
+        help="Where: local, aws or aws:NAME (or SELFSERVE_ON).",
+    ),
+]
+OutputFormat = Annotated[
+    Format | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="table|json",
+        expose_value=False,
+        callback=_remember,
+        help="How to print data.",
+    ),
+]
+Quiet = Annotated[
+    bool,
+    typer.Option(
+        "--quiet",
+        "-q",
+        expose_value=False,
+        callback=_remember,
+        help="Say only what was asked for, and errors.",
+    ),
+]
+Verbose = Annotated[
+    bool,
+    typer.Option(
+        "--verbose",
+        "-v",
+        expose_value=False,
+        callback=_remember,
+        help="Say more about what is done.",
+    ),
+]
+Debug = Annotated[
+    bool,
+    typer.Option(
+        "--debug",
+        expose_value=False,
+        callback=_remember,
+        help="Show the traceback of an error.",
+    ),
+]
+Version = Annotated[
+    bool,
+    typer.Option(
+        "--version",
+        expose_value=False,
+        is_eager=True,
+        callback=_show_version,
+        help="Print the version and exit.",
+    ),
+]
+
+
+def global_options(  # its parameters are what matters: app.py gives them to every command
+    *,
+    on: On = None,
+    output_format: OutputFormat = None,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+    debug: Debug = False,
+    version: Version = False,
+) -> None:
+    """A cluster by name, your Spark job on it, and nothing idle is ever paid for.
+
+    Example: selfserve up spark-ml
+
+    Data goes to stdout, talk to stderr. Exit codes: 0 fine, 1 a bug in selfserve, 2 bad
+    input, 3 AWS refused or unreachable, 4 not found, 5 the job failed, 6 the cluster
+    failed, 7 refused by policy, 130 interrupted.
+    """

@@ -1,0 +1,236 @@
+"""Where clusters run: find what `--on` names, and connect to it.
+
+A Place is what a launch spec needs to know and costs nothing to find out; a
+Target is a Place with connections. `plan` needs no more than a Place, so it
+starts no daemon and needs no credentials.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from datetime import timedelta
+from typing import TYPE_CHECKING, Protocol
+
+from selfserve.backends.base import Backend, ObjectStore
+from selfserve.core.did_you_mean import did_you_mean
+from selfserve.errors import BadInputError
+from selfserve.local.endpoint import ACCOUNT, BUCKET, REGION, LocalEndpoint
+from selfserve.usecases.clock import Clock, SystemClock
+from selfserve.usecases.settings import AwsSettings, Settings, load_settings
+
+if TYPE_CHECKING:
+    from selfserve.aws.session import Clients
+
+LOCAL = "local"
+AWS = "aws"
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How often to look while waiting: `quickest` at first, then ever slower to `slowest`."""
+
+    quickest: timedelta
+    slowest: timedelta
+
+
+LOCAL_PACE = Pace(timedelta(milliseconds=300), timedelta(seconds=1))
+AWS_PACE = Pace(timedelta(seconds=10), timedelta(seconds=30))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Somewhere clusters can run, not yet connected to."""
+
+    kind: str
+    """`local` or `aws`."""
+    label: str
+    """What users type after `--on`."""
+    region: str
+    bucket: str
+    installation: str
+    user: str
+    team: str | None = None
+    subnets: tuple[str, ...] = ()
+    security_configuration: str | None = None
+    find_account: Callable[[], str] = field(repr=False)
+    """Look the account's number up; costs a request on AWS, so only asked when needed."""
+
+    @property
+    def is_local(self) -> bool:
+        """Whether clusters run on this machine, and cost nothing."""
+        return self.kind == LOCAL
+
+    def account(self) -> str:
+        """The twelve digits of the AWS account."""
+        return self.find_account()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target(Place):
+    """A Place with the connections that use cases work through."""
+
+    backend: Backend
+    store: ObjectStore
+    clock: Clock = field(default_factory=SystemClock)
+    pace: Pace = LOCAL_PACE
+
+
+class Targets(Protocol):
+    """Finds targets by what `--on` says; None means the configured default."""
+
+    def place(self, on: str | None) -> Place:
+        """Find out where, without connecting."""
+
+    def open(self, on: str | None) -> Target:
+        """Connect; starts the local daemon if need be."""
+
+    def peek(self, on: str | None) -> Target | None:
+        """Connect if that starts nothing: None for a local target whose daemon is not running."""
+
+
+class ConfiguredTargets:
+    """Targets of the user's configuration, on this machine and on AWS."""
+
+    def __init__(self, load: Callable[[], Settings] = load_settings) -> None:
+        self._load = load
+
+    def place(self, on: str | None) -> Place:
+        """Find out where, without connecting.
+
+        Raises:
+            BadInputError: there is no such target, or its configuration lacks something.
+        """
+        settings = self._load()
+        chosen = on or settings.default_on
+        if chosen == LOCAL:
+            return _local_place(settings)
+        kind, _, entry = chosen.partition(":")
+        if kind != AWS or (entry and entry not in settings.targets):
+            raise _unknown_target(chosen, settings.targets)
+        return _aws_place(settings, label=chosen, entry=entry or AWS)
+
+    def open(self, on: str | None) -> Target:
+        """Connect; starts the local daemon if need be."""
+        place = self.place(on)
+        if not place.is_local:
+            return _connect_aws(place)
+        from selfserve.local.server import ensure_running
+
+        return _connect_local(place, ensure_running())
+
+    def peek(self, on: str | None) -> Target | None:
+        """Connect if that starts nothing."""
+        place = self.place(on)
+        if not place.is_local:
+            return _connect_aws(place)
+        from selfserve.local.server import running
+
+        endpoint = running()
+        return _connect_local(place, endpoint) if endpoint else None
+
+
+def open_target(on: str | None) -> Target:
+    """Connect to what `--on` names, or to the configured default."""
+    return ConfiguredTargets().open(on)
+
+
+def _local_place(settings: Settings) -> Place:
+    return Place(
+        kind=LOCAL,
+        label=LOCAL,
+        region=REGION,
+        bucket=BUCKET,
+        installation="main",
+        user=settings.user,
+        team=settings.team,
+        find_account=lambda: ACCOUNT,
+    )
+
+
+def _aws_place(settings: Settings, *, label: str, entry: str) -> Place:
+    configured = settings.targets.get(entry, AwsSettings())
+    region = _find_region(configured, settings)
+    return Place(
+        kind=AWS,
+        label=label,
+        region=region,
+        bucket=_find_bucket(configured, settings, entry),
+        installation=configured.installation,
+        user=settings.user,
+        team=settings.team or configured.team,
+        subnets=configured.subnets,
+        security_configuration=configured.security_configuration,
+        find_account=lambda: configured.account or _fetch_account(region),
+    )
+
+
+def _find_region(configured: AwsSettings, settings: Settings) -> str:
+    """The target's own region, else the one AWS's own tools would use."""
+    region = configured.region or settings.region
+    if region is None:
+        from selfserve.aws.session import configured_region
+
+        region = configured_region()
+    if region is None:
+        raise BadInputError(
+            "No AWS region is set.",
+            hint="Set one: export AWS_REGION=eu-west-1 (or your own region)",
+        )
+    return region
+
+
+def _find_bucket(configured: AwsSettings, settings: Settings, entry: str) -> str:
+    bucket = settings.bucket or configured.bucket
+    if bucket is None:
+        raise BadInputError(
+            "No S3 bucket is set for AWS; selfserve keeps launches, packages and logs in one.",
+            hint="Name one: export SELFSERVE_BUCKET=my-bucket, or write to "
+            f"{settings.config_file}: targets: {{{entry}: {{bucket: my-bucket}}}}",
+        )
+    return bucket
+
+
+def _unknown_target(chosen: str, targets: Mapping[str, AwsSettings]) -> BadInputError:
+    known = [LOCAL, AWS, *(f"{AWS}:{entry}" for entry in targets if entry != AWS)]
+    return BadInputError(
+        f"No target is called {chosen}{did_you_mean(chosen, known)}",
+        hint=f"Use one of: {', '.join(f'--on {name}' for name in known)}",
+    )
+
+
+def _connect_local(place: Place, endpoint: LocalEndpoint) -> Target:
+    from selfserve.aws.session import make_clients
+
+    clients = make_clients(
+        place.region,
+        endpoint_url=endpoint.url,
+        access_key=endpoint.access_key,
+        secret_key=endpoint.secret_key,
+    )
+    return _connect(place, clients, LOCAL_PACE)
+
+
+def _connect_aws(place: Place) -> Target:
+    from selfserve.aws.session import make_clients
+
+    return _connect(place, make_clients(place.region), AWS_PACE)
+
+
+def _connect(place: Place, clients: "Clients", pace: Pace) -> Target:
+    from selfserve.aws.s3 import S3Store
+    from selfserve.backends.emr.backend import EmrBackend
+
+    facts = {known.name: getattr(place, known.name) for known in fields(Place)}
+    return Target(
+        **facts,
+        backend=EmrBackend(clients),
+        store=S3Store(clients.s3, place.bucket),
+        pace=pace,
+    )
+
+
+def _fetch_account(region: str) -> str:
+    from selfserve.aws.errors import aws_errors
+    from selfserve.aws.session import make_clients
+
+    with aws_errors("asking for the account's id"):
+        return make_clients(region).sts.get_caller_identity()["Account"]
