@@ -108,6 +108,16 @@ def make_clients(
         return Clients(session, region, endpoint_url)
 
 
+def configured_region() -> str | None:
+    """The region that AWS's own tools would use: of the environment or of AWS_PROFILE.
+
+    Raises:
+        AwsError: AWS_PROFILE names no profile, or the AWS configuration cannot be read.
+    """
+    with aws_errors("reading the AWS configuration"):
+        return boto3.Session().region_name
+
+
 def _session_without_configuration() -> BotocoreSession:
     """A botocore session that sees neither AWS_PROFILE nor the files in ~/.aws."""
     return BotocoreSession(
