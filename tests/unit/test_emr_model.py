@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+
 from selfserve.aws.emr_model import _compiled, service_model, shape_problems
 
 GOOD: dict[str, Any] = {"Name": "etl", "Instances": {}}
