@@ -1,22 +1,21 @@
 """What every test gets: no way to reach real AWS, and no configuration of the machine's user."""
 
 import os
-from pathlib import Path
 
 import pytest
 
+_KEPT = {"SELFSERVE_CACHE", "SELFSERVE_UPDATE_GOLDEN"}
+
 
 @pytest.fixture(autouse=True)
-def fake_credentials(
-    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
-) -> None:
+def fake_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make a real AWS call impossible even if moto is not active."""
-    for name in [name for name in os.environ if name.startswith(("AWS_", "BOTO_", "SELFSERVE_"))]:
-        if name != "SELFSERVE_UPDATE_GOLDEN":
+    foreign = [name for name in os.environ if name.startswith(("AWS_", "BOTO_", "SELFSERVE_"))]
+    for name in foreign:
+        if name not in _KEPT:
             monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    nowhere = str(Path(os.devnull))
-    monkeypatch.setenv("AWS_CONFIG_FILE", nowhere)
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", nowhere)
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)

@@ -1,0 +1,102 @@
+"""What every ObjectStore promises, wherever the objects are."""
+
+from selfserve.backends.base import ObjectStore
+
+
+def test_what_was_put_can_be_got(store: ObjectStore) -> None:
+    assert store.put("a/b ü+%.json", b"\x00content")
+
+    assert store.get("a/b ü+%.json") == b"\x00content"
+
+
+def test_a_put_replaces_what_was_there(store: ObjectStore) -> None:
+    store.put("key", b"old")
+
+    assert store.put("key", b"new")
+
+    assert store.get("key") == b"new"
+
+
+def test_an_empty_object_is_not_an_absent_one(store: ObjectStore) -> None:
+    store.put("empty", b"")
+
+    assert store.get("empty") == b""
+    assert store.exists("empty")
+
+
+def test_an_absent_object_is_none(store: ObjectStore) -> None:
+    assert store.get("absent") is None
+    assert store.get_with_etag("absent") is None
+    assert not store.exists("absent")
+
+
+def test_only_the_first_of_two_puts_that_must_be_first_succeeds(store: ObjectStore) -> None:
+    assert store.put("claim", b"mine", only_if_absent=True)
+    assert not store.put("claim", b"yours", only_if_absent=True)
+
+    assert store.get("claim") == b"mine"
+
+
+def test_a_replacement_of_the_version_seen_succeeds(store: ObjectStore) -> None:
+    store.put("lease", b"one")
+    found = store.get_with_etag("lease")
+    assert found is not None
+
+    assert store.replace("lease", b"two", etag=found[1])
+
+    assert store.get("lease") == b"two"
+
+
+def test_a_replacement_of_an_older_version_changes_nothing(store: ObjectStore) -> None:
+    store.put("lease", b"one")
+    found = store.get_with_etag("lease")
+    assert found is not None
+    store.put("lease", b"two")
+
+    assert not store.replace("lease", b"three", etag=found[1])
+
+    assert store.get("lease") == b"two"
+
+
+def test_a_replacement_of_a_deleted_object_changes_nothing(store: ObjectStore) -> None:
+    store.put("lease", b"one")
+    found = store.get_with_etag("lease")
+    assert found is not None
+    store.delete("lease")
+
+    assert not store.replace("lease", b"two", etag=found[1])
+
+    assert not store.exists("lease")
+
+
+def test_keys_are_listed_in_order_below_their_prefix_only(store: ObjectStore) -> None:
+    for key in ("runs/2/b", "runs/1/a", "runs/10/c", "launches/1"):
+        store.put(key, b"")
+
+    assert store.list_keys("runs/") == ["runs/1/a", "runs/10/c", "runs/2/b"]
+    assert store.list_keys("nothing/") == []
+
+
+def test_a_listing_can_start_after_a_key(store: ObjectStore) -> None:
+    for key in ("out/000001", "out/000002", "out/000003"):
+        store.put(key, b"")
+
+    assert store.list_keys("out/", after="out/000001") == ["out/000002", "out/000003"]
+    assert store.list_keys("out/", after="out/000003") == []
+
+
+def test_a_listing_of_keys_is_whole_however_long(store: ObjectStore) -> None:
+    keys = [f"many/{number:06}" for number in range(1_100)]  # S3 lists 1,000 at a time
+    for key in keys:
+        store.put(key, b"")
+
+    assert store.list_keys("many/") == keys
+
+
+def test_deleting_twice_is_fine(store: ObjectStore) -> None:
+    store.put("key", b"content")
+
+    store.delete("key")
+    store.delete("key")
+
+    assert not store.exists("key")
