@@ -1,1 +1,1 @@
-"""One verb a file: orchestration without printing. Only these read the clock and the user's files."""
+"""One verb a file: orchestration without printing. Only these read the clock and users' files."""

@@ -5,15 +5,16 @@ ones shipped with selfserve. A name that starts with `_` is a base for others:
 it can be extended, but neither launched nor listed.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
-from selfserve.core.document import Document, parse_document
-from selfserve.core.profile import Profile
-from selfserve.core.resolve import Override, Resolved, resolve
 from selfserve.core.did_you_mean import did_you_mean
+from selfserve.core.document import Document, parse_document
+from selfserve.core.durations import format_duration
+from selfserve.core.problems import ProfileError
+from selfserve.core.resolve import Override, Resolved, resolve
 from selfserve.errors import BadInputError, NotFoundError
 from selfserve.usecases.shipped import shipped_folder
 
@@ -28,8 +29,16 @@ class ProfileEntry:
     path: Path
     where: str
     """`here`, `yours` or `shipped`."""
-    hides: Path | None = None
-    """A profile of the same name that would otherwise be found."""
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """One value of a resolved profile, and where it was given."""
+
+    path: str
+    text: str
+    origin: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +47,6 @@ class Verdict:
 
     path: Path
     problems: tuple[str, ...] = ()
-    hint: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,21 +57,13 @@ class ProfileBook:
     """Pairs of `here`, `yours` or `shipped` and the folder, nearest first."""
 
     def entries(self) -> list[ProfileEntry]:
-        """Every launchable profile, by name."""
+        """Every launchable profile, by name; the nearest of each name."""
         found: dict[str, ProfileEntry] = {}
-        hidden: dict[str, Path] = {}
         for where, folder in self.folders:
             for path in sorted(folder.glob("*.yaml")):
-                if path.stem.startswith("_"):
-                    continue
-                if path.stem in found:
-                    hidden.setdefault(path.stem, path)
-                else:
-                    found[path.stem] = ProfileEntry(path.stem, path, where)
-        return [
-            ProfileEntry(entry.name, entry.path, entry.where, hidden.get(name))
-            for name, entry in sorted(found.items())
-        ]
+                if not path.stem.startswith("_") and path.stem not in found:
+                    found[path.stem] = ProfileEntry(path.stem, path, where, _description(path))
+        return [entry for _, entry in sorted(found.items())]
 
     def load(self, name: str) -> Document:
         """Read and parse the nearest profile of this name, bases included.
@@ -72,11 +72,7 @@ class ProfileBook:
             NotFoundError: no folder has it.
             BadInputError: it is not good YAML.
         """
-        for _, folder in self.folders:
-            path = folder / f"{name}.yaml"
-            if path.is_file():
-                return _read(path)
-        raise self._not_found(name)
+        return _read(self._find(name))
 
     def resolve(self, name: str, overrides: Sequence[Override] = ()) -> Resolved:
         """The profile with everything it extends, and `overrides` on top.
@@ -98,16 +94,26 @@ class ProfileBook:
         Raises:
             NotFoundError: there is no such profile.
         """
-        known = {entry.name: entry.path for entry in self.entries()}
-        return [self._validate(self._find(item, known)) for item in wanted or known]
+        return [self._validate(self._find(item)) for item in wanted or self._launchable()]
 
-    def _find(self, item: str, known: Mapping[str, Path]) -> Path:
-        if item in known:
-            return known[item]
+    def _launchable(self) -> list[str]:
+        """Names of the profiles that can be launched; reads no file."""
+        paths = [path for _, folder in self.folders for path in folder.glob("*.yaml")]
+        return sorted({path.stem for path in paths if not path.stem.startswith("_")})
+
+    def _find(self, item: str) -> Path:
+        """The file of a profile given by name or by path."""
+        for _, folder in self.folders:
+            path = folder / f"{item}.yaml"
+            if path.is_file():
+                return path
         path = Path(item)
         if path.suffix in {".yaml", ".yml"} and path.is_file():
             return path
-        raise self._not_found(item)
+        raise NotFoundError(
+            f"No profile is called {item}{did_you_mean(item, self._launchable())}",
+            hint="See all of them with: selfserve profiles list",
+        )
 
     def _validate(self, path: Path) -> Verdict:
         def load(name: str) -> Document:
@@ -115,16 +121,11 @@ class ProfileBook:
 
         try:
             resolve(path.stem, load=load)
-        except (BadInputError, NotFoundError) as error:
-            return Verdict(path, tuple(str(error).splitlines()), error.hint)
+        except ProfileError as error:
+            return Verdict(path, tuple(map(str, error.problems)))
+        except BadInputError as error:
+            return Verdict(path, (str(error),))
         return Verdict(path)
-
-    def _not_found(self, name: str) -> NotFoundError:
-        names = [entry.name for entry in self.entries()]
-        return NotFoundError(
-            f"No profile is called {name}{did_you_mean(name, names)}",
-            hint="See all of them with: selfserve profiles list",
-        )
 
 
 def find_profiles(profiles_folder: Path) -> ProfileBook:
@@ -138,13 +139,30 @@ def find_profiles(profiles_folder: Path) -> ProfileBook:
     )
 
 
-def profile_schema() -> Mapping[str, Any]:
-    """The JSON Schema of a profile, for editors."""
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **Profile.model_json_schema(),
-        "title": "selfserve cluster profile",
-    }
+def list_values(resolved: Resolved) -> list[Value]:
+    """Every value of the profile that is set, in the schema's order, with its origin."""
+    leaves = _leaves("", resolved.profile.model_dump(by_alias=True))
+    return [Value(path, text, str(resolved.origin_of(path))) for path, text in leaves]
+
+
+def _leaves(path: str, value: object) -> Iterator[tuple[str, str]]:
+    if isinstance(value, Mapping):
+        for key, part in value.items():
+            yield from _leaves(f"{path}.{key}" if path else str(key), part)
+    elif isinstance(value, timedelta):
+        yield path, format_duration(value)
+    elif isinstance(value, list | tuple):
+        yield path, ", ".join(map(str, value))
+    elif value not in {None, ""}:
+        yield path, str(value)
+
+
+def _description(path: Path) -> str:
+    """For a listing, which must not stop at one bad file; `validate` tells what is wrong."""
+    try:
+        return str(_read(path).data.get("description", ""))
+    except BadInputError:
+        return "(cannot be read; see: selfserve profiles validate)"
 
 
 def _read(path: Path) -> Document:

@@ -22,9 +22,9 @@ from platformdirs import user_config_path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
+from selfserve.core.did_you_mean import did_you_mean
 from selfserve.core.document import Document, parse_document
 from selfserve.core.naming import to_name_part
-from selfserve.core.did_you_mean import did_you_mean
 from selfserve.core.problems import Problem, ProfileError
 from selfserve.errors import BadInputError
 
@@ -66,11 +66,6 @@ class Settings:
     team: str | None = None
     region: str | None = None
 
-    @property
-    def profiles_folder(self) -> Path:
-        """Where the user's own cluster profiles are."""
-        return self.config_file.parent / "cluster_profiles"
-
 
 def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     """Read the configuration file, if there is one, and the SELFSERVE_… variables.
@@ -95,6 +90,11 @@ def config_file(environ: Mapping[str, str] = os.environ) -> Path:
     """The file's path, whether it exists or not."""
     chosen = environ.get("SELFSERVE_CONFIG")
     return Path(chosen).expanduser() if chosen else user_config_path("selfserve") / "config.yaml"
+
+
+def profiles_folder(environ: Mapping[str, str] = os.environ) -> Path:
+    """Where the user's own cluster profiles are: beside the configuration file."""
+    return config_file(environ).parent / "cluster_profiles"
 
 
 def _parse_config(path: Path) -> _ConfigFile:

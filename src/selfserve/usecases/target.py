@@ -5,7 +5,7 @@ Target is a Place with connections. `plan` needs no more than a Place, so it
 starts no daemon and needs no credentials.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
@@ -30,10 +30,31 @@ class Pace:
 
     quickest: timedelta
     slowest: timedelta
+    appears_within: timedelta
+    """A cluster that was asked for and is not listed after this long was never made."""
+    usually_ready: str
+    """How long a cluster usually takes to start, for people."""
+
+    def steps(self) -> Iterator[timedelta]:
+        """How long to wait before each look, without end."""
+        pause = self.quickest
+        while True:
+            yield pause
+            pause = min(pause * 1.2, self.slowest)
 
 
-LOCAL_PACE = Pace(timedelta(milliseconds=300), timedelta(seconds=1))
-AWS_PACE = Pace(timedelta(seconds=10), timedelta(seconds=30))
+LOCAL_PACE = Pace(
+    quickest=timedelta(milliseconds=300),
+    slowest=timedelta(seconds=1),
+    appears_within=timedelta(seconds=20),
+    usually_ready="10 seconds; 1 to 3 minutes the first time a Spark version is used",
+)
+AWS_PACE = Pace(  # EMR admits one DescribeCluster a second and one ListClusters in two, per account
+    quickest=timedelta(seconds=10),
+    slowest=timedelta(seconds=30),
+    appears_within=timedelta(minutes=3),
+    usually_ready="6 to 10 minutes",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,16 +218,20 @@ def _unknown_target(chosen: str, targets: Mapping[str, AwsSettings]) -> BadInput
     )
 
 
-def _connect_local(place: Place, endpoint: LocalEndpoint) -> Target:
+def local_clients(endpoint: LocalEndpoint) -> "Clients":
+    """Clients of the endpoint on this machine."""
     from selfserve.aws.session import make_clients
 
-    clients = make_clients(
-        place.region,
+    return make_clients(
+        REGION,
         endpoint_url=endpoint.url,
         access_key=endpoint.access_key,
         secret_key=endpoint.secret_key,
     )
-    return _connect(place, clients, LOCAL_PACE)
+
+
+def _connect_local(place: Place, endpoint: LocalEndpoint) -> Target:
+    return _connect(place, local_clients(endpoint), LOCAL_PACE)
 
 
 def _connect_aws(place: Place) -> Target:

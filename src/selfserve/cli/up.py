@@ -1,0 +1,99 @@
+"""`selfserve up`: a cluster by name."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from selfserve.cli.options import Invocation, invocation
+from selfserve.cli.profile_options import (
+    Idle,
+    MaxAge,
+    Name,
+    ProfileName,
+    Set,
+    parse_overrides,
+    profile_book,
+)
+from selfserve.errors import InterruptedByUserError
+
+if TYPE_CHECKING:
+    from selfserve.usecases.up import Up
+
+
+def up(
+    ctx: typer.Context,
+    profile: ProfileName,
+    *,
+    name: Name = None,
+    overrides: Set = None,
+    idle: Idle = None,
+    max_age: MaxAge = None,
+    detach: Annotated[
+        bool, typer.Option("--detach", "-d", help="Return as soon as the cluster is asked for.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show the plan and its cost; start nothing.")
+    ] = False,
+) -> None:
+    """Start a cluster from PROFILE and wait until it takes jobs.
+
+    A second `up` of the same name uses the cluster that is there, and says how it differs.
+
+    Example: selfserve up spark-ml
+
+    Example: selfserve up spark-ml --name big --set nodes.core.count=4 --idle 15m
+    """
+    this = invocation(ctx)
+    if dry_run:
+        from selfserve.cli.plan import show_plan
+
+        show_plan(this, profile, name=name, overrides=overrides, idle=idle, max_age=max_age)
+        return
+    from selfserve.usecases import up as use_case
+
+    resolved = profile_book().resolve(
+        profile, parse_overrides(overrides, idle=idle, max_age=max_age)
+    )
+    wanted = name or profile
+    try:
+        with this.progress() as report:
+            target = this.open_target()
+            done = use_case.up(target, resolved, name=wanted, wait=not detach, report=report)
+    except KeyboardInterrupt as error:
+        raise InterruptedByUserError(
+            f"Interrupted. If cluster {wanted} has been asked for, it goes on starting.",
+            hint=f"End it with: selfserve down {wanted} -y",
+        ) from error
+    _show(this, done, on=target.label)
+
+
+def _show(this: Invocation, done: "Up", *, on: str) -> None:
+    output = this.output
+    if output.as_json:
+        output.json(_to_json(done, on=on))
+        return
+    for change in done.changes:
+        output.say(f"  {change.path}: is {change.before or 'absent'}, not {change.after or 'set'}")
+    if done.changes:
+        output.say(
+            f"Cluster {done.name} was launched with other settings, listed above; it is used as "
+            f"it is. For a new one: selfserve down {done.name}, then up again."
+        )
+    state = "ready" if done.cluster.state.takes_steps else str(done.cluster.state)
+    output.line(f"{done.name}  {done.cluster.id}  {state} on {on}")
+    output.say(f"Run a job on it: selfserve submit JOB -c {done.name}")
+
+
+def _to_json(done: "Up", *, on: str) -> dict[str, object]:
+    return {
+        "name": done.name,
+        "id": done.cluster.id,
+        "state": done.cluster.state,
+        "on": on,
+        "reused": done.reused,
+        "release": done.cluster.release,
+        "changes": [
+            {"path": change.path, "running": change.before, "wanted": change.after}
+            for change in done.changes
+        ],
+    }
