@@ -21,6 +21,7 @@ from selfserve.local.home import Home, cannot_write
 _START_DEADLINE_S = 60.0
 _STOP_DEADLINE_S = 45.0
 _POLL_S = 0.05
+_LOCKED_OUT_S = 0.5
 
 
 def local_home() -> Home:
@@ -68,6 +69,10 @@ def ensure_running(home: Home | None = None, *, port: int | None = None) -> Loca
         endpoint = running(home)
         if endpoint is not None:
             return endpoint
+        if process.poll() == 0:
+            # Another daemon held the lock: one that will answer soon, or one on its way out.
+            time.sleep(_LOCKED_OUT_S)
+            process = _spawn(home, port)
         _raise_failure(home, process)
         time.sleep(_POLL_S)
     raise ClusterFailedError(
@@ -126,7 +131,7 @@ def _spawn(home: Home, port: int | None) -> subprocess.Popen[bytes]:
 
 def _raise_failure(home: Home, process: subprocess.Popen[bytes]) -> None:
     code = process.poll()
-    if code is None or code == 0:  # 0: another daemon holds the lock and will answer soon
+    if code is None or code == 0:
         return
     try:
         failure = json.loads(home.failure.read_text(encoding="utf-8"))
