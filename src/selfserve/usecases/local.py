@@ -70,5 +70,5 @@ def _live_clusters(endpoint: LocalEndpoint) -> tuple[str, ...]:
     from selfserve.core.cluster import LIVE_STATES
     from selfserve.usecases.target import local_clients
 
-    backend = EmrBackend(local_clients(endpoint).emr)
+    backend = EmrBackend(local_clients(endpoint))
     return tuple(cluster.raw_name for cluster in backend.list_clusters(states=LIVE_STATES))
