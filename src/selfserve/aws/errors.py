@@ -69,6 +69,12 @@ _CREDENTIALS: dict[type[Exception], str] = {
     boto.ConfigNotFound: "Repair AWS_CONFIG_FILE, or unset it.",
 }
 
+_NETWORK = (
+    boto.ConnectionError,
+    boto.HTTPClientError,
+    boto.IncompleteReadError,
+    ResponseParserError,
+)
 _NEVER_SENT = (
     boto.EndpointConnectionError,  # refused, no route, or no such host
     boto.ConnectTimeoutError,
@@ -98,7 +104,7 @@ def aws_errors(doing: str, *, once: bool = False) -> Iterator[None]:
         raise _refused(doing, error, once=once) from error
     except tuple(_CREDENTIALS) as error:
         raise AwsError(f"No AWS session while {doing}: {error}", hint=_login_hint(error)) from error
-    except (boto.HTTPClientError, ResponseParserError) as error:
+    except _NETWORK as error:
         raise _unanswered(doing, error, once=once) from error
     except boto.BotoCoreError as error:
         raise AwsError(f"Could not go on while {doing}: {error}", hint=_DEBUG) from error

@@ -6,6 +6,8 @@ which never retries; everything else through clients that do.
 """
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
@@ -16,6 +18,7 @@ from botocore.session import Session as BotocoreSession
 
 from selfserve import __version__
 from selfserve.aws.errors import aws_errors
+from selfserve.errors import AwsError
 
 if TYPE_CHECKING:
     from mypy_boto3_emr import EMRClient
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
 _CONNECT_TIMEOUT_S = 5
 _READ_TIMEOUT_S = 60  # RunJobFlow with many steps takes EMR several seconds
 _ATTEMPTS = 6  # EMR's rates are tiny (one call in two seconds), so throttling is ordinary
+_ATTEMPTS_AT_ENDPOINT = 3  # nothing throttles there; if it is gone, say so in two seconds
 
 
 @dataclass(frozen=True)
@@ -38,37 +42,36 @@ class Clients:
     @cached_property
     def emr(self) -> "EMRClient":
         """EMR for everything that may be repeated: throttling and lost answers are retried."""
-        with aws_errors("preparing to talk to EMR"):
-            return self.session.client(
-                "emr", endpoint_url=self.endpoint_url, config=self._config(mode="adaptive")
-            )
+        config = self._config(mode="adaptive")
+        with _client_errors("EMR"):
+            return self.session.client("emr", endpoint_url=self.endpoint_url, config=config)
 
     @cached_property
     def emr_once(self) -> "EMRClient":
         """EMR for RunJobFlow and AddJobFlowSteps: one request, whatever happens."""
-        with aws_errors("preparing to talk to EMR"):
-            return self.session.client(
-                "emr", endpoint_url=self.endpoint_url, config=self._config(attempts=1)
-            )
+        config = self._config(attempts=1)
+        with _client_errors("EMR"):
+            return self.session.client("emr", endpoint_url=self.endpoint_url, config=config)
 
     @cached_property
     def s3(self) -> "S3Client":
         """S3; an endpoint on this machine has no host name per bucket, hence path style there."""
         style = Config(s3={"addressing_style": "path"}) if self.endpoint_url else Config()
-        with aws_errors("preparing to talk to S3"):
-            return self.session.client(
-                "s3", endpoint_url=self.endpoint_url, config=self._config().merge(style)
-            )
+        config = self._config().merge(style)
+        with _client_errors("S3"):
+            return self.session.client("s3", endpoint_url=self.endpoint_url, config=config)
 
     @cached_property
     def sts(self) -> "STSClient":
         """STS, for the account's id. It is always AWS's own: the local endpoint has none."""
-        with aws_errors("preparing to talk to STS"):
+        with _client_errors("STS"):
             return self.session.client("sts", config=self._config())
 
     def _config(
-        self, *, mode: Literal["standard", "adaptive"] = "standard", attempts: int = _ATTEMPTS
+        self, *, mode: Literal["standard", "adaptive"] = "standard", attempts: int | None = None
     ) -> Config:
+        if attempts is None:
+            attempts = _ATTEMPTS_AT_ENDPOINT if self.endpoint_url else _ATTEMPTS
         config = Config(
             region_name=self.region,
             connect_timeout=_CONNECT_TIMEOUT_S,
@@ -116,6 +119,19 @@ def configured_region() -> str | None:
     """
     with aws_errors("reading the AWS configuration"):
         return boto3.Session().region_name
+
+
+@contextmanager
+def _client_errors(service: str) -> Iterator[None]:
+    """Botocore tells an unusable region or AWS_ENDPOINT_URL_… by a plain ValueError."""
+    with aws_errors(f"preparing to talk to {service}"):
+        try:
+            yield
+        except ValueError as error:
+            raise AwsError(
+                f"Cannot talk to {service}: {error}",
+                hint="Check AWS_REGION (such as eu-west-1) and the AWS_ENDPOINT_URL variables.",
+            ) from error
 
 
 def _session_without_configuration() -> BotocoreSession:
