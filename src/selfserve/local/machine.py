@@ -41,6 +41,13 @@ class WorkerPlan:
     note: str | None = None
     """Said to the user when the machine is smaller than what was asked for."""
 
+    def __str__(self) -> str:
+        """Such as `2 workers with 1 core and 6.9 GiB each`."""
+        workers = "1 worker" if self.count == 1 else f"{self.count} workers"
+        cores = "1 core" if self.cores == 1 else f"{self.cores} cores"
+        size = f"{workers} with {cores} and {self.memory_mib / 1024:.1f} GiB each"
+        return f"{size} ({self.note})" if self.note else size
+
 
 def plan_workers(machine: Machine, wanted: int) -> WorkerPlan:
     """Share the machine out to `wanted` Workers, or to as many as it can carry; at least one."""

@@ -13,7 +13,7 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -187,6 +187,12 @@ def find_marked(
         and process in {None, marker.process}
         and candidate.pid not in ourselves
     ]
+
+
+def find_strays(home: Path, cluster: str, *, keep: Collection[str]) -> list[psutil.Process]:
+    """Running processes of a cluster, except those of the processes named in `keep`."""
+    expected = {found.pid for name in keep for found in find_marked(home, cluster, name)}
+    return [found for found in find_marked(home, cluster) if found.pid not in expected]
 
 
 def find_clusters(home: Path) -> set[str]:

@@ -1,0 +1,121 @@
+"""The engine of the local target: real Spark processes behind the records.
+
+Each cluster has a thread of its own (`cluster_actor.py`); nothing here waits
+for one, except `close`.
+"""
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from selfserve.local.cluster_actor import ClusterActor, EngineParts
+from selfserve.local.cluster_folder import remove_old, unclean
+from selfserve.local.events import EngineFailed, Event, StepExited
+from selfserve.local.lake import Lake
+from selfserve.local.machine import Machine, this_machine
+from selfserve.local.pins import SparkPin, pin_of
+from selfserve.local.ports import Notify
+from selfserve.local.processes import find_clusters
+from selfserve.local.records import ClusterRecord, StepRecord
+from selfserve.local.runtime import RuntimeSource, default_source
+from selfserve.local.step_runs import StepTools
+from selfserve.local.watcher import Watcher
+
+
+class SparkEngine:
+    """Implements `ports.Engine`. Notifies until `close` has returned, never after."""
+
+    def __init__(
+        self,
+        home: Path,
+        lake: Lake,
+        notify: Notify,
+        *,
+        endpoint_env: Mapping[str, str] | None = None,
+        tools: StepTools | None = None,
+        source: RuntimeSource | None = None,
+        pin: Callable[[ClusterRecord], SparkPin | None] = pin_of,
+        machine: Callable[[], Machine] = this_machine,
+    ) -> None:
+        self._home = home.absolute()
+        self._watcher = Watcher()
+        self._parts = EngineParts(
+            home=self._home,
+            notify=notify,
+            watcher=self._watcher,
+            tools=tools or StepTools(lake, endpoint_env or {}),
+            source=source or default_source(),
+            pin=pin,
+            machine=machine,
+        )
+        self._lock = threading.Lock()
+        self._actors: dict[str, ClusterActor] = {}
+
+    def start_cluster(self, cluster: ClusterRecord) -> None:
+        """Begin to start Master and Workers."""
+        self._submit(cluster.id, lambda actor: actor.start(cluster), EngineFailed(self._bug()))
+
+    def resize_cluster(self, cluster: ClusterRecord) -> None:
+        """Begin to bring the Workers to `cluster.worker_count`."""
+        self._submit(cluster.id, lambda actor: actor.resize(cluster), EngineFailed(self._bug()))
+
+    def stop_cluster(self, cluster: ClusterRecord) -> None:
+        """Begin to end every process of the cluster."""
+        self._stop(cluster.id)
+
+    def start_step(self, cluster: ClusterRecord, step: StepRecord) -> None:
+        """Begin to run a step."""
+        on_bug = StepExited(step.id, None, self._bug())
+        self._submit(cluster.id, lambda actor: actor.start_step(cluster, step), on_bug)
+
+    def cancel_step(self, cluster: ClusterRecord, step: StepRecord, *, force: bool) -> None:
+        """Begin to signal the step's processes."""
+        self._submit(cluster.id, lambda actor: actor.cancel_step(step, force=force))
+
+    def recover(self, clusters: Sequence[ClusterRecord]) -> None:
+        """Begin to adopt what lives, and to end what belongs to no live cluster."""
+        for cluster in clusters:
+            self._adopt(cluster)
+        known = {cluster.id for cluster in clusters}
+        for cluster_id in (find_clusters(self._home) | unclean(self._home)) - known:
+            self._stop(cluster_id)
+        remove_old(self._home, keep=known)
+
+    def close(self) -> None:
+        """End every process and thread of the engine; returns when they are gone."""
+        with self._lock:
+            actors = dict(self._actors)
+        for cluster_id in actors:
+            self._stop(cluster_id)
+        for actor in actors.values():
+            actor.close(wait=True)
+        self._watcher.close()
+
+    def _adopt(self, cluster: ClusterRecord) -> None:
+        self._submit(cluster.id, lambda actor: actor.adopt(cluster), EngineFailed(self._bug()))
+
+    def _stop(self, cluster_id: str) -> None:
+        def stop(actor: ClusterActor) -> None:
+            actor.stop()
+            with self._lock:
+                if self._actors.get(cluster_id) is actor:
+                    del self._actors[cluster_id]
+            actor.close(wait=False)
+
+        self._actor(cluster_id).ask_to_stop()
+        self._submit(cluster_id, stop)
+
+    def _submit(
+        self, cluster_id: str, action: Callable[[ClusterActor], None], on_bug: Event | None = None
+    ) -> None:
+        actor = self._actor(cluster_id)
+        actor.submit(lambda: action(actor), on_bug=on_bug)
+
+    def _actor(self, cluster_id: str) -> ClusterActor:
+        with self._lock:
+            if cluster_id not in self._actors:
+                self._actors[cluster_id] = ClusterActor(cluster_id, self._parts)
+            return self._actors[cluster_id]
+
+    def _bug(self) -> str:
+        return f"The local engine failed; see {self._home / 'daemon.log'}."
