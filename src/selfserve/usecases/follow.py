@@ -1,0 +1,196 @@
+"""Watch a run to its end: pass its output on as it appears, then say how it ended."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from selfserve.core.cluster import Cluster, ClusterState, Step, StepState
+from selfserve.core.run import JobKind, RunResult, StreamName, result_key
+from selfserve.errors import ClusterFailedError, JobFailedError
+from selfserve.usecases.progress import Note, Report, Waiting, quiet
+from selfserve.usecases.runs import OutputTail, Run, read_result
+from selfserve.usecases.step_output import wait_for_step_output
+from selfserve.usecases.target import Target
+from selfserve.usecases.waiting import cluster_failed, wait_for_cluster
+
+_READ_EVERY_LOCALLY = timedelta(milliseconds=300)
+_READ_EVERY_ON_AWS = timedelta(seconds=1)
+_CLUSTER_ENDS_WITHIN = timedelta(minutes=10)
+
+Emit = Callable[[StreamName, bytes], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a run ended."""
+
+    run: Run
+    step: Step
+    cluster: Cluster
+    result: RunResult | None
+    """What the runner has recorded; None without a runner, or if it never got to that."""
+
+
+def follow(target: Target, run: Run, *, emit: Emit, report: Report = quiet) -> Outcome:
+    """Pass the run's output to `emit` until the run is over and nothing of it is left.
+
+    A cluster that was made for this run is on its way out then; on this machine, gone.
+    """
+    output = _Output(target, run, emit)
+    step = _follow_step(target, run, output, report)
+    placement = run.placement
+    cluster = target.backend.describe(placement.cluster_id)
+    outcome = Outcome(run, step, cluster, read_result(target.store, run.id))
+    if outcome.result is None and not output.has_begun:
+        _emit_step_output(target, outcome, emit, report)
+    if run.submission.is_transient:
+        _wait_for_end(target, outcome, report)
+    return outcome
+
+
+def raise_for_failure(outcome: Outcome) -> None:
+    """Return if the job succeeded.
+
+    Raises:
+        JobFailedError: it did not; the message says why.
+        ClusterFailedError: its cluster died first.
+    """
+    job, run, step = outcome.run.submission.job, outcome.run, outcome.step
+    result = outcome.result
+    if step.state is StepState.COMPLETED or (result is not None and result.exit_code == 0):
+        return
+    if result is not None and step.state is not StepState.CANCELLED:
+        raise JobFailedError(
+            f"{job} failed: {result.failure}",
+            hint=f"Read its output again: selfserve logs {run.id} --stderr",
+            job_exit_code=result.exit_code,
+        )
+    if _died_first(outcome.cluster):
+        raise cluster_failed(outcome.cluster)
+    if step.state is StepState.CANCELLED:
+        reason = f": {step.reason}" if step.reason else ""
+        raise JobFailedError(
+            f"{job} was cancelled{reason}", hint=f"See what it did: selfserve logs {run.id}"
+        )
+    if step.state is StepState.INTERRUPTED:
+        raise ClusterFailedError(
+            f"Cluster {run.submission.cluster} was lost while {job} ran.",
+            hint=f"Submit it again: selfserve submit {job}",
+        )
+    raise JobFailedError(
+        f"{job} failed: {step.failure or step.reason or 'EMR does not say why'}",
+        hint=f"Read its output again: selfserve logs {run.id} --stderr",
+    )
+
+
+class _Output:
+    """Both streams of the run, passed on as they grow."""
+
+    def __init__(self, target: Target, run: Run, emit: Emit) -> None:
+        self.has_begun = False
+        self._tails = [OutputTail(target.store, run.id, stream) for stream in StreamName]
+        self._emit = emit
+
+    def pass_on(self) -> None:
+        """Emit what is new."""
+        for tail in self._tails:
+            for chunk in tail.read_new():
+                self._emit(tail.stream, chunk)
+                self.has_begun = True
+
+
+def _follow_step(target: Target, run: Run, output: _Output, report: Report) -> Step:
+    """Pass output on until the step is over and all of it is passed on."""
+    watch = _Watch(target, run)
+    started = target.clock.now()
+    pause = _READ_EVERY_LOCALLY if target.is_local else _READ_EVERY_ON_AWS
+    while True:
+        # The output is read after the step: a step that is over has written everything.
+        step = watch.look()
+        output.pass_on()
+        if step.state.is_over:
+            return step
+        if not output.has_begun:
+            report(Waiting(watch.describe(step), since=started, usually=watch.usually(step)))
+        elif target.store.exists(result_key(run.id)):
+            watch.hurry()
+        target.clock.sleep(pause)
+
+
+class _Watch:
+    """Looks at the step no more often than EMR's rates allow, and at the cluster before it runs."""
+
+    def __init__(self, target: Target, run: Run) -> None:
+        self._target = target
+        self._run = run
+        self._every = target.pace.quickest
+        self._looked_at: datetime | None = None
+        self._step: Step | None = None
+        self._cluster: Cluster | None = None
+
+    def look(self) -> Step:
+        """The step as it is, or was a moment ago."""
+        now = self._target.clock.now()
+        is_due = self._looked_at is None or now - self._looked_at >= self._every
+        if self._step is None or is_due:
+            placement, backend = self._run.placement, self._target.backend
+            self._step = backend.describe_step(placement.cluster_id, placement.step_id)
+            if self._step.state is StepState.PENDING:
+                self._cluster = backend.describe(placement.cluster_id)
+            self._looked_at = now
+        return self._step
+
+    def hurry(self) -> None:
+        """The job has ended, so its step will in a moment."""
+        self._every = self._target.pace.quickest / 4
+
+    def describe(self, step: Step) -> str:
+        """What the run is waiting for."""
+        job = self._run.submission.job
+        if step.state is not StepState.PENDING or self._cluster is None:
+            is_live = self._run.submission.kind is JobKind.PYTHON
+            return f"the first output of {job}" if is_live else f"{job} to finish"
+        if self._cluster.state.is_starting:
+            reason = f", {self._cluster.reason}" if self._cluster.reason else ""
+            return f"cluster {self._cluster.id}: {self._cluster.state}{reason}"
+        return f"{job}'s turn on cluster {self._run.submission.cluster}"
+
+    def usually(self, step: Step) -> str | None:
+        """How long that usually takes, if anybody knows."""
+        cluster = self._cluster
+        is_starting = cluster is not None and cluster.state.is_starting
+        is_first = step.state is StepState.PENDING and is_starting
+        return self._target.pace.usually_ready if is_first else None
+
+
+def _died_first(cluster: Cluster) -> bool:
+    """Whether the cluster ended for a reason of its own, not because of the step."""
+    return (
+        cluster.state is ClusterState.TERMINATED_WITH_ERRORS
+        and cluster.reason_code != "STEP_FAILURE"
+    )
+
+
+def _emit_step_output(target: Target, outcome: Outcome, emit: Emit, report: Report) -> None:
+    """Pass on what EMR's own logs have: there was no runner, or it did not get far."""
+    step, kind = outcome.step, outcome.run.submission.kind
+    if step.started is None or (kind is JobKind.PYTHON and step.state is not StepState.FAILED):
+        return
+    output = wait_for_step_output(target, outcome.cluster, step.id, report=report)
+    for stream, body in output.items():
+        emit(stream, body)
+
+
+def _wait_for_end(target: Target, outcome: Outcome, report: Report) -> None:
+    """Wait until the run's own cluster has begun to end; on this machine, until it is gone."""
+    deadline = target.clock.now() + _CLUSTER_ENDS_WITHIN
+
+    def is_ending(state: ClusterState) -> bool:
+        is_enough = state.is_gone if target.is_local else not state.is_live
+        return is_enough or target.clock.now() > deadline
+
+    cluster = wait_for_cluster(target, outcome.cluster.id, is_ending, report=report)
+    if cluster.state.is_live:
+        report(
+            Note(f"Cluster {cluster.id} is still up. End it with: selfserve down {cluster.id} -y")
+        )
