@@ -3,6 +3,17 @@
 import os
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# No deadline: a slow machine is not a failure. No database: a test leaves no file behind.
+settings.register_profile(
+    "selfserve",
+    deadline=None,
+    database=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("selfserve")
 
 _KEPT = {"SELFSERVE_CACHE", "SELFSERVE_UPDATE_GOLDEN"}
 
