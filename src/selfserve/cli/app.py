@@ -68,6 +68,7 @@ def _to_command(name: str, target: Any) -> Any:
 
 
 app = typer.Typer(
+    name="selfserve",
     cls=LazyCommands,
     callback=global_options,
     add_completion=False,

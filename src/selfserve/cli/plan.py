@@ -65,7 +65,7 @@ def show_plan(
         this.output.json(_to_json(planned))
         return
     for label, text in _summary(planned):
-        this.output.line(f"{label + ':':<15}{text}")
+        this.output.line(f"{label + ':' if label else '':<15}{text}")
     this.output.line("")
     this.output.table(("key", "value", "from"), list(_values(planned)))
     this.output.say(f"Nothing was started. Launch it with: selfserve up {profile}")
@@ -92,6 +92,7 @@ def _summary(planned: "Plan") -> Iterator[tuple[str, str]]:
     )
     yield "logs", spec.log_uri
     yield "cost an hour", _cost(planned.estimate, is_local=planned.place.is_local)
+    yield from (("", sentence) for sentence in planned.estimate.unknown)
     for reason in planned.not_applied:
         yield "not here", reason
     if planned.running:
@@ -106,16 +107,15 @@ def _summary(planned: "Plan") -> Iterator[tuple[str, str]]:
 
 def _fleet(fleet: "Fleet") -> str:
     types = " or ".join(choice.instance_type for choice in fleet.choices)
+    units = "1 unit" if fleet.target_units == 1 else f"{fleet.target_units} units"
     fallback = ", else on-demand" if fleet.fallback_to_on_demand else ""
-    return f"{fleet.target_units} units, {fleet.market}{fallback}: {types}"
+    return f"{units}, {fleet.market}{fallback}: {types}"
 
 
 def _cost(estimate: "CostEstimate", *, is_local: bool) -> str:
     low, high = _money(estimate.low), _money(estimate.high)
     span = f"{low} to {high}" if low != high else low
-    text = f"{span} (prices of {estimate.as_of})"
-    if estimate.unknown:
-        text += f"; no price is known for {', '.join(estimate.unknown)}"
+    text = f"{span} (prices of {estimate.region}, {estimate.as_of})"
     return f"nothing on this machine; on AWS {text}" if is_local else text
 
 
@@ -141,6 +141,7 @@ def _to_json(planned: "Plan") -> dict[str, object]:
             "low": _amount(estimate.low),
             "high": _amount(estimate.high),
             "currency": "USD",
+            "region": estimate.region,
             "as_of": estimate.as_of,
             "sources": list(estimate.sources),
             "unknown": list(estimate.unknown),

@@ -91,6 +91,7 @@ def launch(
         OutcomeUnknownError: EMR's answer was lost and no such cluster has appeared.
     """
     check_name(name)
+    check_name(resolved.name)
     intent = Intent(resolved=resolved, name=name, steps=tuple(steps), keep_alive=keep_alive)
     launch_id = new_launch_id(target.clock)
     spec = intent.spec(target, launch_id)

@@ -140,9 +140,12 @@ def find_profiles(profiles_folder: Path) -> ProfileBook:
 
 
 def list_values(resolved: Resolved) -> list[Value]:
-    """Every value of the profile that is set, in the schema's order, with its origin."""
-    leaves = _leaves("", resolved.profile.model_dump(by_alias=True))
-    return [Value(path, text, str(resolved.origin_of(path))) for path, text in leaves]
+    """Every value of the profile, in the schema's order, with its origin or `default`."""
+    given = dict(_leaves("", resolved.profile.model_dump(exclude_unset=True)))
+    return [
+        Value(path, text, str(resolved.origin_of(path)) if path in given else "default")
+        for path, text in _leaves("", resolved.profile.model_dump())
+    ]
 
 
 def _leaves(path: str, value: object) -> Iterator[tuple[str, str]]:

@@ -1,0 +1,243 @@
+"""One cluster per intent: whatever answer is lost, and whoever launches the same name at once."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from fakes import LIKE_EMR, FakeBackend, FakeClock, MemoryStore
+from selfserve.core.cluster import ClusterState
+from selfserve.core.launch import LaunchSpec, StepSpec
+from selfserve.core.naming import bootstrap_key, claim_key, launch_key
+from selfserve.core.resolve import Resolved
+from selfserve.errors import AwsError, BadInputError, OutcomeUnknownError
+from selfserve.usecases.claims import Claim
+from selfserve.usecases.launching import launch, read_intent
+from selfserve.usecases.target import Target
+from targets import make_target, resolve_small
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Resolved:
+    return resolve_small(tmp_path)
+
+
+@pytest.fixture
+def backend() -> FakeBackend:
+    return FakeBackend(FakeClock(), arrival=LIKE_EMR)
+
+
+@pytest.fixture
+def store() -> MemoryStore:
+    return MemoryStore()
+
+
+@pytest.fixture
+def target(backend: FakeBackend, store: MemoryStore) -> Target:
+    return make_target(backend=backend, store=store, clock=backend.clock)
+
+
+class _LosesAnswers(FakeBackend):
+    """Loses the answer of a launch that never took effect."""
+
+    def launch(self, spec: LaunchSpec) -> str:
+        raise OutcomeUnknownError(f"No answer for {spec.name}.", hint="Look.")
+
+
+class _Races(FakeBackend):
+    """Before the first launch takes effect, lets somebody else do something."""
+
+    rival: Target | None = None
+    resolved: Resolved | None = None
+    rival_cluster: str = ""
+
+    def launch(self, spec: LaunchSpec) -> str:
+        rival, self.rival = self.rival, None
+        if rival is not None and self.resolved is not None:
+            self.clock.sleep(timedelta(minutes=10))  # past every patience with our claim
+            self.rival_cluster = launch(rival, self.resolved, name=spec.name.name).cluster_id
+        return super().launch(spec)
+
+
+def test_a_launch_writes_its_intent_before_it_asks(
+    target: Target, small: Resolved, backend: FakeBackend, store: MemoryStore
+) -> None:
+    backend.refuse("launch", AwsError("No.", hint="-"))
+
+    with pytest.raises(AwsError):
+        launch(target, small, name="one")
+
+    assert any(key.startswith("selfserve/launches/") for key in store.objects)
+    assert backend.launched == []
+
+
+def test_the_launch_id_is_in_name_tags_and_record(
+    target: Target, small: Resolved, backend: FakeBackend, store: MemoryStore
+) -> None:
+    launched = launch(target, small, name="one")
+
+    (spec,) = backend.launched
+    assert spec.name.launch_id == launched.launch_id
+    assert launched.launch_id in spec.tags.values()
+    assert launch_key(launched.launch_id) in store.objects
+    assert read_intent(target, launched.launch_id) == spec == launched.spec
+
+
+def test_bootstrap_scripts_are_uploaded_by_content(
+    target: Target, small: Resolved, store: MemoryStore
+) -> None:
+    launched = launch(target, small, name="one")
+
+    assert launched.spec is not None
+    (action,) = launched.spec.bootstrap
+    key = action.s3_uri.removeprefix("s3://memory/")
+    sha256 = key.split("/")[-2]
+    assert key == bootstrap_key(sha256, "max-age.sh")
+    assert store.objects[key].startswith(b"#!")
+
+
+def test_a_lost_answer_is_looked_up_and_the_cluster_adopted(
+    target: Target, small: Resolved, backend: FakeBackend
+) -> None:
+    backend.lose_answer_of("launch")
+
+    launched = launch(target, small, name="one")
+
+    assert len(backend.launched) == 1
+    assert backend.describe(launched.cluster_id).name == backend.launched[0].name
+    assert not launched.reused
+
+
+def test_a_lost_answer_without_a_cluster_is_reported_and_never_asked_again(
+    small: Resolved, store: MemoryStore
+) -> None:
+    clock = FakeClock()
+    target = make_target(clock=clock, backend=_LosesAnswers(clock), store=store)
+
+    with pytest.raises(OutcomeUnknownError):
+        launch(target, small, name="one")
+
+    assert sum(clock.slept, timedelta()) >= target.pace.appears_within
+    assert claim_key("ada", "one") in store.objects, "the name stays claimed for what may yet come"
+
+
+def test_a_second_launch_of_a_live_name_joins_it(
+    target: Target, small: Resolved, backend: FakeBackend
+) -> None:
+    first = launch(target, small, name="one")
+
+    second = launch(target, small, name="one")
+
+    assert second.reused
+    assert (second.cluster_id, second.launch_id) == (first.cluster_id, first.launch_id)
+    assert second.spec == first.spec
+    assert len(backend.launched) == 1
+
+
+def test_two_owners_may_use_one_name(
+    target: Target, small: Resolved, backend: FakeBackend, store: MemoryStore
+) -> None:
+    grace = make_target(user="grace", backend=backend, store=store, clock=backend.clock)
+
+    first, second = launch(target, small, name="one"), launch(grace, small, name="one")
+
+    assert first.cluster_id != second.cluster_id
+
+
+def test_who_loses_the_claim_waits_for_the_winners_cluster_and_joins_it(
+    target: Target, small: Resolved, backend: FakeBackend, store: MemoryStore
+) -> None:
+    rival = make_target(backend=backend, store=store, clock=backend.clock)
+    claim = Claim("20261121-0000aa", backend.clock.now())
+    store.put(claim_key("ada", "one"), claim.to_json())
+    winners: list[str] = []
+
+    def the_winner_gets_its_cluster() -> None:
+        if not winners:
+            store.delete(claim_key("ada", "one"))
+            winners.append(launch(rival, small, name="one").cluster_id)
+
+    backend.clock.on_sleep.append(the_winner_gets_its_cluster)
+
+    launched = launch(target, small, name="one")
+
+    assert launched.reused
+    assert [launched.cluster_id] == winners
+    assert len(backend.launched) == 1
+
+
+def test_a_claim_whose_cluster_never_came_is_taken_over(
+    target: Target, small: Resolved, backend: FakeBackend, store: MemoryStore
+) -> None:
+    claim = Claim("20261121-0000aa", backend.clock.now())
+    store.put(claim_key("ada", "one"), claim.to_json())
+
+    launched = launch(target, small, name="one")
+
+    assert not launched.reused
+    assert backend.clock.now() - claim.time >= target.pace.appears_within
+    assert Claim.from_json(store.objects[claim_key("ada", "one")]).launch_id == launched.launch_id
+
+
+@pytest.mark.parametrize(
+    "state",
+    [ClusterState.TERMINATING, ClusterState.TERMINATED, ClusterState.TERMINATED_WITH_ERRORS],
+)
+def test_a_claim_whose_cluster_has_ended_is_taken_over_at_once(
+    target: Target, small: Resolved, backend: FakeBackend, state: ClusterState
+) -> None:
+    first = launch(target, small, name="one")
+    backend.move(first.cluster_id, state)
+
+    second = launch(target, small, name="one")
+
+    assert not second.reused
+    assert second.cluster_id != first.cluster_id
+    assert backend.clock.slept == []
+
+
+def test_a_refused_launch_gives_the_name_back(
+    target: Target, small: Resolved, backend: FakeBackend, store: MemoryStore
+) -> None:
+    backend.refuse("launch", AwsError("No.", hint="-"))
+
+    with pytest.raises(AwsError):
+        launch(target, small, name="one")
+
+    assert claim_key("ada", "one") not in store.objects
+
+
+def test_a_launch_that_was_overtaken_ends_its_own_cluster_and_joins_the_other(
+    small: Resolved, store: MemoryStore
+) -> None:
+    backend = _Races(FakeClock())
+    target = make_target(backend=backend, store=store, clock=backend.clock)
+    backend.rival = make_target(backend=backend, store=store, clock=backend.clock)
+    backend.resolved = small
+
+    launched = launch(target, small, name="one")
+
+    assert launched.reused
+    assert launched.cluster_id == backend.rival_cluster
+    live = [c for c in backend.list_clusters() if c.state.is_live]
+    assert [cluster.id for cluster in live] == [backend.rival_cluster]
+
+
+def test_a_cluster_for_one_job_claims_no_name(
+    target: Target, small: Resolved, backend: FakeBackend, store: MemoryStore
+) -> None:
+    step = StepSpec("job", ("spark-submit", "job.py"))
+
+    launched = launch(target, small, name="r-1", steps=[step], keep_alive=False)
+
+    (spec,) = backend.launched
+    assert launched.spec == spec
+    assert (spec.keep_alive, spec.steps) == (False, (step,))
+    assert not any("/names/" in key for key in store.objects)
+
+
+def test_a_name_that_cannot_stand_in_a_cluster_name_is_refused(
+    target: Target, small: Resolved
+) -> None:
+    with pytest.raises(BadInputError, match="cannot be a cluster's name"):
+        launch(target, small, name="a/b")
