@@ -15,7 +15,7 @@ import typer
 from selfserve.cli.output import Output
 
 if TYPE_CHECKING:  # use cases load pydantic, which `--help` must not
-    from selfserve.usecases.progress import Report
+    from selfserve.cli.progress import ProgressLine
     from selfserve.usecases.target import Target, Targets
 
 _GIVEN = "selfserve.given"
@@ -49,8 +49,8 @@ class Invocation:
         return Output(as_json=self.output_format is Format.JSON, quiet=self.quiet)
 
     @contextmanager
-    def progress(self) -> Iterator["Report"]:
-        """Show what use cases report, for as long as the block runs."""
+    def progress(self) -> Iterator["ProgressLine"]:
+        """A `Report` that shows what use cases report, for as long as the block runs."""
         from selfserve.cli.progress import ProgressLine
 
         line = ProgressLine(quiet=self.quiet, verbose=self.verbose)

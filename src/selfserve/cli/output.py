@@ -55,6 +55,18 @@ class Output:
         _write(sys.stderr, f"warning: {text}\n")
 
 
+def pass_through(chunk: bytes, *, to_stderr: bool = False) -> None:
+    """A job's own output, byte for byte."""
+    stream = sys.stderr if to_stderr else sys.stdout
+    binary = getattr(stream, "buffer", None)
+    if binary is None:  # a notebook's streams take text only
+        _write(stream, chunk.decode(errors="replace"))
+        return
+    stream.flush()
+    binary.write(chunk)
+    binary.flush()
+
+
 def show_error(message: str, hint: str | None) -> None:
     """What happened, and what to do next."""
     label = f"{_RED}error:{_RESET}" if is_fancy(sys.stderr) else "error:"

@@ -4,7 +4,6 @@ from datetime import timedelta
 
 from selfserve.core.cluster import ClusterState
 from selfserve.core.run import Submission, cancel_key
-from selfserve.errors import NotFoundError
 from selfserve.usecases.clusters import find_live
 from selfserve.usecases.down import end_clusters
 from selfserve.usecases.progress import Note, Report, Waiting
@@ -30,24 +29,20 @@ def cancel(target: Target, run: Run, *, report: Report) -> None:
 
 
 def cancel_unplaced(target: Target, submission: Submission, *, report: Report) -> None:
-    """End what may have come of a submission that was interrupted while EMR was asked.
-
-    Raises:
-        NotFoundError: nothing has appeared (yet).
-    """
+    """End what may have come of a submission that was interrupted while EMR was asked."""
+    if not submission.is_transient:
+        report(Note(f"Run {submission.run_id} may have reached EMR; if so, it goes on."))
+        return
     started = target.clock.now()
     report(Note(f"Looking whether a cluster for run {submission.run_id} has been asked for."))
     while target.clock.now() - started <= _CLUSTER_APPEARS_WITHIN:
-        cluster = find_live(target, submission.cluster) if submission.is_transient else None
+        cluster = find_live(target, submission.cluster)
         if cluster is not None:
             end_clusters(target, [cluster], report=report)
             return
         report(Waiting(f"a sign of run {submission.run_id}", since=started))
         target.clock.sleep(target.pace.quickest)
-    raise NotFoundError(
-        f"No cluster for run {submission.run_id} has appeared.",
-        hint="Should one appear, it ends with its job; see: selfserve status",
-    )
+    report(Note("None has appeared. Should one, it ends with its job."))
 
 
 def how_to_finish(submission: Submission) -> str:

@@ -1,6 +1,6 @@
 """Watch a run to its end: pass its output on as it appears, then say how it ended."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -31,12 +31,23 @@ class Outcome:
     """What the runner has recorded; None without a runner, or if it never got to that."""
 
 
-def follow(target: Target, run: Run, *, emit: Emit, report: Report = quiet) -> Outcome:
+def follow(
+    target: Target,
+    run: Run,
+    *,
+    emit: Emit,
+    report: Report = quiet,
+    tails: Sequence[OutputTail] | None = None,
+) -> Outcome:
     """Pass the run's output to `emit` until the run is over and nothing of it is left.
 
-    A cluster that was made for this run is on its way out then; on this machine, gone.
+    `tails` are the streams wanted, from where they were last read; both, from the start, if
+    not given. A cluster that was made for this run is on its way out in the end; on this
+    machine, it is gone.
     """
-    output = _Output(target, run, emit)
+    if tails is None:
+        tails = [OutputTail(target.store, run.id, stream) for stream in StreamName]
+    output = _Output(tails, emit)
     step = _follow_step(target, run, output, report)
     placement = run.placement
     cluster = target.backend.describe(placement.cluster_id)
@@ -84,11 +95,11 @@ def raise_for_failure(outcome: Outcome) -> None:
 
 
 class _Output:
-    """Both streams of the run, passed on as they grow."""
+    """The streams of the run, passed on as they grow."""
 
-    def __init__(self, target: Target, run: Run, emit: Emit) -> None:
-        self.has_begun = False
-        self._tails = [OutputTail(target.store, run.id, stream) for stream in StreamName]
+    def __init__(self, tails: Sequence[OutputTail], emit: Emit) -> None:
+        self.has_begun = any(tail.has_begun for tail in tails)
+        self._tails = tails
         self._emit = emit
 
     def pass_on(self) -> None:

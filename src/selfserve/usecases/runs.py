@@ -93,6 +93,11 @@ class OutputTail:
         self._prefix = output_prefix(run_id, stream)
         self._last = ""
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether anything has been read yet."""
+        return bool(self._last)
+
     def read_new(self) -> Iterator[bytes]:
         """What has been written since the last time, in order."""
         for key in self._store.list_keys(self._prefix, after=self._last):

@@ -1,0 +1,65 @@
+"""Submit a job and stay with it to its end; when the user leaves early, leave nothing behind."""
+
+from selfserve.core.run import Submission
+from selfserve.errors import InterruptedByUserError
+from selfserve.usecases.cancel import cancel, cancel_unplaced, how_to_finish
+from selfserve.usecases.follow import Emit, Outcome, follow
+from selfserve.usecases.progress import Report, quiet
+from selfserve.usecases.runs import Run
+from selfserve.usecases.submit import Job, LoadProfile, submit
+from selfserve.usecases.target import Target
+
+
+def submit_and_follow(
+    target: Target,
+    job: Job,
+    *,
+    cluster: str | None,
+    load_profile: LoadProfile,
+    emit: Emit,
+    report: Report = quiet,
+) -> Outcome:
+    """Run `job` and pass its output to `emit` until it is over; see `submit` and `follow`.
+
+    Ctrl-C cancels the run, waits for that, and ends a cluster that was made for it; a
+    second Ctrl-C leaves at once.
+
+    Raises:
+        InterruptedByUserError: after Ctrl-C; the hint says what is left to do, if anything.
+    """
+    prepared: list[Submission] = []
+    run: Run | None = None
+    try:
+        run = submit(
+            target,
+            job,
+            cluster=cluster,
+            load_profile=load_profile,
+            on_prepared=prepared.append,
+            report=report,
+        )
+        return follow(target, run, emit=emit, report=report)
+    except KeyboardInterrupt as interrupt:
+        if not prepared:
+            raise InterruptedByUserError(
+                "Interrupted before anything was submitted.",
+                hint=f"Submit it again: selfserve submit {job.path}",
+            ) from interrupt
+        _clean_up(target, prepared[0], run, report)
+        raise InterruptedByUserError(
+            f"Interrupted; run {prepared[0].run_id} is cancelled.",
+            hint=f"Read what it wrote: selfserve logs {prepared[0].run_id}",
+        ) from interrupt
+
+
+def _clean_up(target: Target, submission: Submission, run: Run | None, report: Report) -> None:
+    try:
+        if run is None:
+            cancel_unplaced(target, submission, report=report)
+        else:
+            cancel(target, run, report=report)
+    except KeyboardInterrupt as interrupt:
+        raise InterruptedByUserError(
+            "Interrupted again; left at once.",
+            hint=f"Finish with: {how_to_finish(submission)}",
+        ) from interrupt
