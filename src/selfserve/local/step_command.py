@@ -5,7 +5,7 @@ prepares the files (`step_files.prepare`) and starts the process.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from selfserve.local.records import ClusterRecord
@@ -66,3 +66,7 @@ class StepCommand:
     private_files: Mapping[Path, str] = field(default_factory=dict, repr=False)
     """Files to write with mode 0600 before the start; they may hold secrets."""
     localized: tuple[LocalizedFile, ...] = ()
+
+    def with_env(self, more: Mapping[str, str]) -> "StepCommand":
+        """The same command with these variables, too."""
+        return replace(self, env={**self.env, **more})
