@@ -106,7 +106,9 @@ def _listen(home: Home, port: int | None) -> Iterator[socket.socket]:
     """A listening socket on the loopback: the port asked for, else the last one, else any."""
     previous = home.read_daemon()
     wanted = [port] if port is not None else [previous.port if previous else 0, 0]
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
+    # asyncio turns Nagle's algorithm off for sockets that say they are TCP only; with it on,
+    # every answer waits 40 ms for the client's delayed ACK.
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         for candidate in wanted:
             try:
