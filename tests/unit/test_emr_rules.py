@@ -218,10 +218,14 @@ REFUSED = {
     "gp2 with throughput": (
         core_type(**disk(VolumeType="gp2", Throughput=200)), "only gp3 volumes"),
     "io1 without iops": (core_type(**disk(VolumeType="io1")), "Iops: required for io1"),
+    "a million core nodes": (
+        cluster({"InstanceFleets": [MASTER, fleet("CORE", spot=1_000_000)]}),
+        "1000000 units may need more than 2000 instances"),
     "two primaries in a group": (
         cluster({"InstanceGroups": [group("MASTER", 2)]}), "1 or 3 instances, not 2"),
     "an empty core group": (
-        cluster({"InstanceGroups": [group("MASTER", 1), group("CORE", 0)]}), "0 is less than 1"),
+        cluster({"InstanceGroups": [group("MASTER", 1), group("CORE", 0)]}),
+        "0 is outside 1 to 4000"),
     "a subnet of groups for fleets": (
         cluster({**FLEETS, "Ec2SubnetId": "subnet-1"}), "Ec2SubnetId: for instance groups"),
     "subnets of fleets for groups": (
@@ -377,6 +381,8 @@ ID: Mapping[str, Any] = {"ClusterId": "j-1"}
             "-1 is less than 0",
         ),
         ("AddTags", {"ResourceId": "j-1", "Tags": [{"Key": "aws:x"}]}, None, "reserved"),
+        ("TerminateJobFlows", {"JobFlowIds": ["j-1"] * 10}, None, None),
+        ("TerminateJobFlows", {"JobFlowIds": ["j-1"] * 11}, None, "at most 10"),
         ("DescribeCluster", {**ID}, None, None),
     ],
 )

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 
+from selfserve.aws.emr_rules_fleets import MOST_INSTANCES
 from selfserve.aws.emr_rules_instances import (
     instances_problems,
     modify_fleet_problems,
@@ -23,7 +24,9 @@ from selfserve.aws.emr_rules_steps import (
     request_size_problems,
     steps_problems,
 )
-from selfserve.aws.emr_rules_tags import tags_problems
+from selfserve.aws.emr_rules_tags import MOST_TAGS, tags_problems
+
+__all__ = ["MOST_INSTANCES", "MOST_TAGS", "ClusterFacts", "rule_problems"]
 
 _LOG_SCHEMES = ("s3://", "s3n://", "s3a://")
 
@@ -130,5 +133,6 @@ _RULES: dict[str, Callable[[Json, ClusterFacts], Iterator[str]]] = {
     "ModifyInstanceGroups": lambda request, _: modify_groups_problems(request),
     "PutAutoTerminationPolicy": _put_auto_termination,
     "PutManagedScalingPolicy": _put_managed_scaling,
+    "TerminateJobFlows": lambda request, _: too_many("JobFlowIds", request["JobFlowIds"], 10),
     "AddTags": lambda request, _: tags_problems(request["Tags"]),
 }

@@ -9,6 +9,10 @@ from collections.abc import Iterator, Sequence
 from selfserve.aws.emr_rules_limits import Json, below, outside, too_many
 from selfserve.aws.emr_rules_types import typed_problems
 from selfserve.core.instances import load_instances
+from selfserve.core.releases import release_number
+
+MOST_INSTANCES = 4_000
+"""Of one fleet, from emr-7.7.0 with an allocation strategy; half of that otherwise."""
 
 _MOST_TYPES = 5
 _MOST_TYPES_WITH_STRATEGY = 30
@@ -22,6 +26,7 @@ def fleet_problems(fleet: Json, path: str, label: str | None) -> Iterator[str]:
     if not types:
         yield f"{path}.InstanceTypeConfigs: at least one instance type is required"
     yield from _target_problems(fleet, path)
+    yield from _size_problems(fleet, path, label)
     yield from fleet_type_problems(
         types,
         f"{path}.InstanceTypeConfigs",
@@ -60,6 +65,18 @@ def _target_problems(fleet: Json, path: str) -> Iterator[str]:
             yield f"{path}: the target of a MASTER fleet is 1, not {total}"
     elif total < 1:
         yield f"{path}: TargetOnDemandCapacity or TargetSpotCapacity must be more than 0"
+
+
+def _size_problems(fleet: Json, path: str, label: str | None) -> Iterator[str]:
+    """The fleet may not need too many instances, whichever of its types are found."""
+    weights = [config.get("WeightedCapacity", 1) for config in fleet.get("InstanceTypeConfigs", ())]
+    smallest = max(1, min(weights, default=1))
+    number = release_number(label) if label else None
+    is_large = number is not None and number >= (7, 7, 0) and _has_strategy(fleet)
+    most = MOST_INSTANCES if is_large else MOST_INSTANCES // 2
+    for member in ("TargetOnDemandCapacity", "TargetSpotCapacity"):
+        if (units := fleet.get(member, 0)) > most * smallest:
+            yield f"{path}.{member}: {units} units may need more than {most} instances"
 
 
 def _has_strategy(fleet: Json) -> bool:

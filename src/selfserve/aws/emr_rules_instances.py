@@ -7,8 +7,13 @@ Sources: EMR API Reference, `JobFlowInstancesConfig`; EMR Management Guide,
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from selfserve.aws.emr_rules_fleets import fleet_problems, fleet_type_problems, resize_problems
-from selfserve.aws.emr_rules_limits import Json, below, together
+from selfserve.aws.emr_rules_fleets import (
+    MOST_INSTANCES,
+    fleet_problems,
+    fleet_type_problems,
+    resize_problems,
+)
+from selfserve.aws.emr_rules_limits import Json, below, outside, together
 from selfserve.aws.emr_rules_types import type_problems, typed_problems
 
 _MOST_TASK_GROUPS = 48
@@ -49,7 +54,7 @@ def _layout_problems(instances: Json) -> Iterator[str]:
     if "MasterInstanceType" not in instances:
         yield "Instances.MasterInstanceType: required with SlaveInstanceType"
     count = instances.get("InstanceCount")
-    yield from below("Instances.InstanceCount", count, 1)
+    yield from outside("Instances.InstanceCount", count, 1, MOST_INSTANCES)
     if count is None:
         yield "Instances.InstanceCount: required with MasterInstanceType"
     elif count > 1 and "SlaveInstanceType" not in instances:
@@ -85,7 +90,7 @@ def _group_problems(group: Json, path: str, label: str | None) -> Iterator[str]:
             yield f"{path}.InstanceCount: a MASTER group has 1 or 3 instances, not {count}"
     else:
         lowest = 1 if group["InstanceRole"] == "CORE" else 0
-        yield from below(f"{path}.InstanceCount", count, lowest)
+        yield from outside(f"{path}.InstanceCount", count, lowest, MOST_INSTANCES)
     yield from typed_problems(group, path, label)
 
 

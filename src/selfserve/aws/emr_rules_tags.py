@@ -9,12 +9,12 @@ from collections.abc import Iterator, Sequence
 
 from selfserve.aws.emr_rules_limits import Json, too_many
 
-_MOST = 50
+MOST_TAGS = 50
 
 
 def tags_problems(tags: Sequence[Json]) -> Iterator[str]:
     """The tags of a launch or of AddTags."""
-    yield from too_many("Tags", tags, _MOST)
+    yield from too_many("Tags", tags, MOST_TAGS)
     for index, tag in enumerate(tags):
         yield from _tag_problems(tag, f"Tags[{index}]")
     for key, count in Counter(tag.get("Key") for tag in tags).items():

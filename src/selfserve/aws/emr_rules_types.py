@@ -6,7 +6,7 @@ Sources: EMR Management Guide, "Supported instance types"; EMR API Reference,
 
 from collections.abc import Iterator
 
-from selfserve.aws.emr_rules_limits import Json, below, outside
+from selfserve.aws.emr_rules_limits import Json, outside
 from selfserve.aws.emr_rules_software import classification_problems
 from selfserve.core.instances import load_instances
 from selfserve.core.releases import load_releases
@@ -36,7 +36,7 @@ def typed_problems(config: Json, path: str, label: str | None) -> Iterator[str]:
 
 
 def _disk_problems(device: Json, path: str) -> Iterator[str]:
-    yield from below(f"{path}.VolumesPerInstance", device.get("VolumesPerInstance"), 1)
+    yield from outside(f"{path}.VolumesPerInstance", device.get("VolumesPerInstance"), 1, 25)
     volume = device["VolumeSpecification"]
     path = f"{path}.VolumeSpecification"
     kind = volume["VolumeType"]
