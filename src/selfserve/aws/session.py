@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _CONNECT_TIMEOUT_S = 5
 _READ_TIMEOUT_S = 60  # RunJobFlow with many steps takes EMR several seconds
-_ATTEMPTS = 6  # EMR's rates are tiny (one call in two seconds), so throttling is ordinary
+_ATTEMPTS = 5  # EMR's rates are tiny (one call in two seconds), so throttling is ordinary
 _ATTEMPTS_AT_ENDPOINT = 3  # nothing throttles there; if it is gone, say so in two seconds
 
 
