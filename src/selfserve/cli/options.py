@@ -32,12 +32,22 @@ class Format(StrEnum):
 class Invocation:
     """What the global options of this command line say, and the means to act on it."""
 
-    targets: "Targets"
+    given_targets: "Targets | None" = None
+    """Those of a test; otherwise the configured ones are used."""
     on: str | None = None
     output_format: Format = Format.TABLE
     quiet: bool = False
     verbose: bool = False
     debug: bool = False
+
+    @property
+    def targets(self) -> "Targets":
+        """Where `--on` is looked up."""
+        if self.given_targets is not None:
+            return self.given_targets
+        from selfserve.usecases.target import ConfiguredTargets
+
+        return ConfiguredTargets()
 
     def open_target(self) -> "Target":
         """The target that `--on`, the environment or the configuration names, ready for use."""
@@ -65,12 +75,7 @@ def invocation(ctx: typer.Context) -> Invocation:
 
     Tests pass their own targets with `CliRunner().invoke(app, […], obj=targets)`.
     """
-    targets = ctx.obj
-    if targets is None:
-        from selfserve.usecases.target import ConfiguredTargets
-
-        targets = ConfiguredTargets()
-    return Invocation(targets=targets, **ctx.meta.get(_GIVEN, {}))
+    return Invocation(given_targets=ctx.obj, **ctx.meta.get(_GIVEN, {}))
 
 
 def asked_for_debug(ctx: typer.Context) -> bool:

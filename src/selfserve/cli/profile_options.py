@@ -45,7 +45,7 @@ def parse_overrides(
 
 def profile_book() -> "ProfileBook":
     """The profiles of this directory, of the user and of selfserve."""
+    from selfserve.usecases.config_file import profiles_folder
     from selfserve.usecases.profiles import find_profiles
-    from selfserve.usecases.settings import profiles_folder
 
     return find_profiles(profiles_folder())

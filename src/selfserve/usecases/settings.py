@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from platformdirs import user_config_path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
@@ -27,6 +26,7 @@ from selfserve.core.document import Document, parse_document
 from selfserve.core.naming import to_name_part
 from selfserve.core.problems import Problem, ProfileError
 from selfserve.errors import BadInputError
+from selfserve.usecases.config_file import config_file
 
 _BUCKET = r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"
 _NAME_PART = r"^[A-Za-z0-9][A-Za-z0-9._@-]{0,47}$"
@@ -84,17 +84,6 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         team=environ.get("SELFSERVE_TEAM") or None,
         region=environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or None,
     )
-
-
-def config_file(environ: Mapping[str, str] = os.environ) -> Path:
-    """The file's path, whether it exists or not."""
-    chosen = environ.get("SELFSERVE_CONFIG")
-    return Path(chosen).expanduser() if chosen else user_config_path("selfserve") / "config.yaml"
-
-
-def profiles_folder(environ: Mapping[str, str] = os.environ) -> Path:
-    """Where the user's own cluster profiles are: beside the configuration file."""
-    return config_file(environ).parent / "cluster_profiles"
 
 
 def _parse_config(path: Path) -> _ConfigFile:
