@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 
 from selfserve.core.durations import format_duration
 from selfserve.core.launch import Configuration, Fleet, LaunchSpec
@@ -31,7 +30,8 @@ def diff_specs(before: LaunchSpec, after: LaunchSpec) -> list[Change]:
 def _entries(spec: LaunchSpec) -> Iterator[tuple[str, str]]:
     """Every value as path and text, without the launch id."""
     for path, value in _values(spec):
-        yield path, str(value).replace(spec.name.launch_id, "<launch id>")
+        if value is not None:
+            yield path, str(value).replace(spec.name.launch_id, "<launch id>")
 
 
 def _values(spec: LaunchSpec) -> Iterator[tuple[str, object]]:
@@ -42,7 +42,10 @@ def _values(spec: LaunchSpec) -> Iterator[tuple[str, object]]:
     yield "applications", ", ".join(spec.applications)
     for fleet in spec.fleets:
         yield from _fleet(f"nodes.{fleet.role}", fleet)
-    yield "scaling", spec.scaling
+    yield "scale.min_units", spec.scaling.minimum_units
+    yield "scale.max_units", spec.scaling.maximum_units
+    yield "scale.max_on_demand_units", spec.scaling.maximum_on_demand_units
+    yield "scale.max_core_units", spec.scaling.maximum_core_units
     yield "shutdown.idle", format_duration(spec.idle_timeout)
     yield "shutdown.max_age", format_duration(spec.max_age)
     yield "keep_alive", spec.keep_alive
@@ -70,7 +73,7 @@ def _fleet(path: str, fleet: Fleet) -> Iterator[tuple[str, object]]:
     yield f"{path}.units", fleet.target_units
     yield f"{path}.market", fleet.market
     yield f"{path}.fallback", "on-demand" if fleet.fallback_to_on_demand else None
-    yield f"{path}.spot_timeout", _duration(fleet.spot_timeout)
+    yield f"{path}.spot_timeout", format_duration(fleet.spot_timeout)
     yield f"{path}.disk", fleet.disk_gib
 
 
@@ -83,7 +86,3 @@ def _configuration(path: str, configuration: Configuration) -> Iterator[tuple[st
 
 def _mapping(path: str, values: Mapping[str, str]) -> Iterator[tuple[str, object]]:
     yield from ((f"{path}.{key}", value) for key, value in values.items())
-
-
-def _duration(duration: timedelta) -> str:
-    return format_duration(duration)

@@ -28,6 +28,8 @@ class Override:
         Raises:
             ProfileError: the text is not a YAML value.
         """
+        if self.text.lstrip().startswith("{{"):
+            return self.text  # a template, not a map in a map; in a file it would be quoted
         return parse_value(self.text, f"{self.source} {self.path}={self.text}")
 
 

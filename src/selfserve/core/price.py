@@ -4,6 +4,7 @@ Pure. EC2 plus EMR's surcharge, which does not fall with the Spot price. Prices 
 those of us-east-1 in core/data/ec2_instances.csv, as of the date given there.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -37,7 +38,7 @@ def estimate_cost(spec: LaunchSpec, table: InstanceTable) -> CostEstimate:
     complete = True
     for fleet in spec.fleets:
         least, most = _units(spec, fleet)
-        offers = _offers(fleet, table, unknown)
+        offers = list(_offers(fleet, table, unknown, needs_spot=least > 0))
         low += min((_cost(offer.low, least, offer) for offer in offers), default=Decimal(0))
         high += max((_cost(offer.high, most, offer) for offer in offers), default=Decimal(0))
         complete = complete and bool(offers)
@@ -60,9 +61,10 @@ class _Offer:
     units: int
 
 
-def _offers(fleet: Fleet, table: InstanceTable, unknown: dict[str, None]) -> list[_Offer]:
+def _offers(
+    fleet: Fleet, table: InstanceTable, unknown: dict[str, None], *, needs_spot: bool
+) -> Iterator[_Offer]:
     """The fleet's types with a known price; what is not known goes to `unknown`."""
-    offers = []
     for choice in fleet.choices:
         name, found = choice.instance_type, table.get(choice.instance_type)
         if found is None or found.on_demand is None:
@@ -71,13 +73,13 @@ def _offers(fleet: Fleet, table: InstanceTable, unknown: dict[str, None]) -> lis
         if found.emr_surcharge is None:
             unknown[f"{name}: EMR's surcharge is not known; left out."] = None
             continue
-        high = low = found.on_demand + found.emr_surcharge
-        if fleet.market is Market.SPOT and found.spot is None:
+        base = found.on_demand
+        if fleet.market is Market.SPOT and found.spot is not None:
+            base = found.spot
+        elif fleet.market is Market.SPOT and needs_spot:
             unknown[f"{name}: no Spot price is known; counted as On-Demand, an upper bound."] = None
-        elif fleet.market is Market.SPOT and found.spot is not None:
-            low = found.spot + found.emr_surcharge
-        offers.append(_Offer(low, high, choice.units))
-    return offers
+        fee = found.emr_surcharge
+        yield _Offer(low=base + fee, high=found.on_demand + fee, units=choice.units)
 
 
 def _cost(price: Decimal, units: int, offer: _Offer) -> Decimal:
