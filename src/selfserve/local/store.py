@@ -98,16 +98,26 @@ class Store:
         try:
             yield
         except sqlite3.DatabaseError as error:
-            full = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
-            hint = f"Free some disk space. {_RESET}" if full else _RESET
-            raise StoreError(f"Cannot {doing} {self._path}: {error}.", hint=hint) from error
+            raise StoreError(f"Cannot {doing} {self._path}: {error}.", hint=_hint(error)) from error
         except (ValidationError, json.JSONDecodeError) as error:
             raise StoreError(f"{self._path} holds a damaged record.", hint=_RESET) from error
 
 
+def _hint(error: sqlite3.DatabaseError) -> str:
+    # A full disk is SQLITE_FULL, or one of the kinds of SQLITE_IOERR when a file cannot grow.
+    kind = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if kind in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}:
+        return f"Free some disk space, then try again. Or: {_RESET.lower()}"
+    return _RESET
+
+
 def to_json(record: ClusterRecord) -> str:
-    """The record as JSON, in ASCII: a request may carry what UTF-8 cannot encode."""
-    return json.dumps(_RECORD.dump_python(record, mode="json"), separators=(",", ":"))
+    """The record as JSON, in ASCII: a request may carry what UTF-8 cannot encode.
+
+    By `json`, as pydantic's own JSON mode replaces lone surrogates in keys.
+    """
+    fields = _RECORD.dump_python(record)
+    return json.dumps(fields, default=datetime.isoformat, separators=(",", ":"))
 
 
 def from_json(text: str) -> ClusterRecord:
