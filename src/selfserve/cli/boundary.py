@@ -48,6 +48,8 @@ class ErrorBoundary(TyperGroup):
             )
             interrupted.__cause__ = error
             _fail(interrupted, debug=asked_for_debug(ctx))
+        except BrokenPipeError:  # before OSError, of which it is one
+            _leave_closed_pipe()
         except OSError as error:
             if error.errno not in _MACHINE_TROUBLE:
                 raise
@@ -90,8 +92,6 @@ def run() -> None:
 
     try:
         get_command(app)()
-    except BrokenPipeError:
-        _leave_closed_pipe()
     except Exception as error:  # noqa: BLE001  the net under everything
         if _wants_traceback():
             output.show_traceback(error)
