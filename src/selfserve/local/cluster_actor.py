@@ -37,6 +37,8 @@ from selfserve.local.watcher import Watcher
 _log = logging.getLogger(__name__)
 _NO_SPARK = "This cluster has no Spark; its other applications do not run on the local target."
 
+_NOT_UP = "The step was not started: the cluster's Spark does not run any more."
+
 
 @dataclass(frozen=True, slots=True)
 class EngineParts:
@@ -114,7 +116,8 @@ class ClusterActor:
     def start_step(self, cluster: ClusterRecord, step: StepRecord) -> None:
         """Start a step, or say why it cannot be."""
         if self._spark is None or self._stopping.is_set():
-            self._tell(StepExited(step.id, 1, _NO_SPARK))
+            has_spark = self._parts.pin(cluster) is not None
+            self._tell(StepExited(step.id, 1, _NOT_UP if has_spark else _NO_SPARK))
             return
         try:
             self._steps.start(cluster, step, self._spark)

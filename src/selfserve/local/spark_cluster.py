@@ -8,6 +8,7 @@ import re
 import secrets
 import time
 from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from pathlib import Path
 
 from selfserve.errors import ClusterFailedError
@@ -91,7 +92,6 @@ class SparkCluster:
         master = self._spawn(MASTER, self._daemons.master())
         self.url = self._wait(master, MASTER, master_url, cancelled)
         self.resize(wanted, cancelled)
-        self._watch(master, lambda: self._lost(MASTER))
 
     def adopt(self) -> bool:
         """Take over what an earlier daemon has started; False when the Master is gone."""
@@ -101,11 +101,12 @@ class SparkCluster:
         if master is None or url is None:
             return False
         self.url = url
-        self._watch(master, lambda: self._lost(MASTER))
+        self._watch(master, partial(self._lost, MASTER))
         for number in range(1, self.plan.count + 1):
             name = f"worker-{number}"
             if worker := adopt(self._folder.process(name), self._marker(name)):
-                self._keep(name, worker)
+                self._workers[name] = worker
+                self._watch(worker, partial(self._lost, name))
         return True
 
     def resize(self, wanted: int, cancelled: Cancelled) -> None:
@@ -128,7 +129,7 @@ class SparkCluster:
         }
         for name, worker in started.items():
             self._wait(worker, name, self._registered, cancelled)
-            self._keep(name, worker)
+            self._workers[name] = worker
 
     def replace_worker(self, name: str, cancelled: Cancelled) -> None:
         """Start a Worker again that has died; nothing if it was meant to go.
@@ -150,11 +151,7 @@ class SparkCluster:
         self._end(name)  # executors that it has left
         worker = self._spawn(name, self._daemons.worker(name, self.url, self.plan))
         self._wait(worker, name, self._registered, cancelled)
-        self._keep(name, worker)
-
-    def _keep(self, name: str, worker: ManagedProcess) -> None:
         self._workers[name] = worker
-        self._watch(worker, lambda: self._lost(name))
 
     def _registered(self, log: str) -> str | None:
         return self.url if is_registered(log, self.url) else None
@@ -167,7 +164,9 @@ class SparkCluster:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         (folder / "stderr").unlink(missing_ok=True)  # an earlier life's log says that it is up
         marker = self._marker(name)
-        return spawn(folder, command.argv, env=command.env, cwd=folder, marker=marker)
+        process = spawn(folder, command.argv, env=command.env, cwd=folder, marker=marker)
+        self._watch(process, partial(self._lost, name))
+        return process
 
     def _end(self, name: str) -> None:
         marker = self._marker(name)

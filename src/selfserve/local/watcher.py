@@ -28,9 +28,10 @@ class Watcher:
             self._watched.append((process, gone))
 
     def close(self) -> None:
-        """Stop looking; returns when the thread is gone."""
+        """Look for the last time, and stop; returns when the thread is gone."""
         self._closed.set()
         self._thread.join()
+        self._look()
 
     def _look_until_closed(self) -> None:
         while not self._closed.wait(_LOOK_S):
