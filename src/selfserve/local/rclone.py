@@ -15,7 +15,7 @@ import httpx
 
 from selfserve.errors import ClusterFailedError
 from selfserve.local.lake import Lake
-from selfserve.local.service import Service
+from selfserve.local.service import Service, listening_port
 
 _log = logging.getLogger(__name__)
 
@@ -95,7 +95,7 @@ class RcloneServer:
     def _launch(self) -> None:
         argv = (str(rclone_binary()), *_ARGUMENTS, str(self._root))
         port = self._service.launch(
-            argv, self._environment(), answers=_answers, deadline_s=_START_DEADLINE_S
+            argv, self._environment(), find_port=_answering_port, deadline_s=_START_DEADLINE_S
         )
         self._url = f"http://127.0.0.1:{port}"
 
@@ -121,9 +121,11 @@ class RcloneServer:
                 self._service.pause(_RESTART_PAUSE_S)
 
 
-def _answers(port: int) -> bool:
-    try:
-        httpx.get(f"http://127.0.0.1:{port}", trust_env=False, timeout=5.0)
-    except httpx.TransportError:
-        return False
-    return True
+def _answering_port(pid: int) -> int | None:
+    port = listening_port(pid)
+    if port is not None:
+        try:
+            httpx.get(f"http://127.0.0.1:{port}", trust_env=False, timeout=5.0)
+        except httpx.TransportError:
+            return None
+    return port

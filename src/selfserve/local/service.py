@@ -25,7 +25,7 @@ _REASON_CHARACTERS = 500
 
 
 class Service:
-    """One such process, by name; it chooses its port itself (argument port 0)."""
+    """One such process, by name; it chooses its port itself."""
 
     def __init__(self, name: str, home: Path) -> None:
         self.name = name
@@ -53,10 +53,12 @@ class Service:
         argv: Sequence[str],
         env: Mapping[str, str],
         *,
-        answers: Callable[[int], bool],
+        find_port: Callable[[int], int | None],
         deadline_s: float,
     ) -> int:
-        """Start the process and return the port it listens on, once `answers(port)`.
+        """Start the process and return the port it answers on.
+
+        `find_port` is called with the process id until it knows the port.
 
         Raises:
             ClusterFailedError: it does not start; the message has the end of its log.
@@ -73,7 +75,7 @@ class Service:
                 stderr=log,
                 start_new_session=True,
             )
-        port = self._wait_for_port(self._process, answers, time.monotonic() + deadline_s)
+        port = self._wait_for_port(self._process, find_port, time.monotonic() + deadline_s)
         if port is None:
             self._end_process()
             said = self.log.read_text(encoding="utf-8", errors="replace").strip()
@@ -112,11 +114,13 @@ class Service:
         return wanted.items() <= environment.items()
 
     def _wait_for_port(
-        self, process: subprocess.Popen[bytes], answers: Callable[[int], bool], deadline: float
+        self,
+        process: subprocess.Popen[bytes],
+        find_port: Callable[[int], int | None],
+        deadline: float,
     ) -> int | None:
         while process.poll() is None and time.monotonic() < deadline:
-            port = _listening_port(process.pid)
-            if port is not None and answers(port):
+            if (port := find_port(process.pid)) is not None:
                 return port
             if self._stopping.wait(_LOOK_S):
                 break
@@ -135,7 +139,8 @@ class Service:
                 return
 
 
-def _listening_port(pid: int) -> int | None:
+def listening_port(pid: int) -> int | None:
+    """The TCP port that a process listens on, if it does."""
     try:
         connections = psutil.Process(pid).net_connections("tcp")
     except psutil.NoSuchProcess:
