@@ -15,12 +15,14 @@ from local.fake_engine import HOLD, FakeEngine
 from selfserve.core.cluster import ClusterState, StepState
 from selfserve.errors import NotFoundError, RefusedByPolicyError
 from selfserve.local.controller import RETENTION, Controller
+from selfserve.local.creation import new_steps
 from selfserve.local.events import (
     CapacityRequested,
     EngineFailed,
     EngineStopped,
     SettingsChanged,
     StepExited,
+    StepsAdded,
     StepsCancelRequested,
     TerminateRequested,
 )
@@ -166,13 +168,13 @@ def test_the_engine_may_talk_of_clusters_long_forgotten(path: Path) -> None:
         assert house.controller.all() == []
 
 
-def test_added_steps_run_and_their_ids_are_returned_in_order(path: Path) -> None:
+def test_added_steps_run_in_order(path: Path) -> None:
     with opened(path) as house:
         made = house.controller.create(request())
-        added = house.controller.add_steps(made.id, [step_config("a"), step_config("b")])
+        steps = new_steps([step_config("a"), step_config("b")], now=NOON)
+        house.controller.apply(made.id, StepsAdded(steps))
 
-        assert [step.id for step in house.cluster(made.id).steps] == added
-        assert house.calls("start_step") == added
+        assert house.calls("start_step") == [step.id for step in steps]
 
 
 def test_an_event_can_be_chosen_by_the_present_record_or_refused(path: Path) -> None:
@@ -406,6 +408,15 @@ def test_a_cluster_whose_processes_died_with_the_daemon_ends_with_a_reason(path:
     assert after.state is ClusterState.TERMINATED_WITH_ERRORS
     assert (after.reason_code, after.reason) == ("INSTANCE_FAILURE", "The daemon was killed.")
     assert step_states(after) == [StepState.INTERRUPTED, StepState.CANCELLED]
+
+
+def test_a_cluster_found_dead_is_stopped_once(path: Path) -> None:
+    before = crashed(path)
+    died = EngineFailed("The daemon was killed.")
+
+    with opened(path, holds_stop=True, recovers=lambda _: [(before.id, died)]) as house:
+        assert house.calls("stop_cluster") == [before.id]
+        assert house.cluster(before.id).state is ClusterState.TERMINATING
 
 
 def test_a_cancellation_that_was_cut_off_is_signalled_after_a_restart(path: Path) -> None:

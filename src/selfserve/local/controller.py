@@ -16,9 +16,9 @@ from datetime import UTC, datetime, timedelta
 from selfserve.core.cluster import ClusterState
 from selfserve.errors import NotFoundError
 from selfserve.local import ids
-from selfserve.local.creation import new_cluster, new_steps
+from selfserve.local.creation import new_cluster
 from selfserve.local.effects import carry_out, outcome_of_failure
-from selfserve.local.events import Effect, Event, StartEngine, StepsAdded, Tick
+from selfserve.local.events import Effect, Event, StartEngine, Tick
 from selfserve.local.model import advance, effects_after_restart
 from selfserve.local.ports import Engine
 from selfserve.local.records import ClusterRecord, Json
@@ -113,12 +113,6 @@ class Controller:
             self._enqueue(record, (StartEngine(),))
         self._work_off()
         return record
-
-    def add_steps(self, cluster_id: str, configs: Sequence[Json]) -> list[str]:
-        """Append the steps of a validated AddJobFlowSteps request; return their ids, in order."""
-        steps = new_steps(configs, now=self._now(), randomness=self._randomness)
-        self.apply(cluster_id, StepsAdded(steps))
-        return [step.id for step in steps]
 
     def apply(self, cluster_id: str, event: Event) -> ClusterRecord:
         """Let `event` happen to a cluster and return what became of it.
