@@ -64,7 +64,7 @@ def test_every_value_knows_its_origin() -> None:
     assert origins["shutdown.idle"] == "--set"
     assert origins["tags.x.y"] == "--set"
     assert str(resolved.origin_of("step_concurrency")) == "default"
-    assert str(resolved.origin_of("nodes.core.market")) == "test.yaml:2"
+    assert str(resolved.origin_of("nodes.core.market")) == "default"
 
 
 @pytest.mark.parametrize(

@@ -37,11 +37,8 @@ class Resolved:
 
     def origin_of(self, path: str) -> Origin:
         """Where the value at `path` is from; `default` if nobody gave it."""
-        while path:
-            if path in self.origins:
-                return self.origins[path]
-            path = path[: max(path.rfind("."), path.rfind("["), 0)]
-        return DEFAULT
+        as_a_list = path[: path.rfind("[")] if path.endswith("]") else path
+        return self.origins.get(path) or self.origins.get(as_a_list, DEFAULT)
 
 
 def resolve(name: str, *, load: Load, overrides: Sequence[Override] = ()) -> Resolved:
