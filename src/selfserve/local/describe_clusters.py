@@ -147,7 +147,8 @@ def _installed(label: str, application: str) -> tuple[str, str | None]:
     release = load_releases().by_label(label)
     if release is None:
         return application, None
-    name = release.emr_name(application)
+    known_as = "Trino" if application.lower() in {"trino", "prestosql"} else application
+    name = release.emr_name(known_as)
     return name, release.applications.get("Trino" if name == "PrestoSQL" else name)
 
 
