@@ -115,10 +115,13 @@ def _compress(source: Path, target: Path) -> None:
     draft = source.with_name(f".{source.name}.{secrets.token_hex(4)}.gz")
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with source.open("rb") as plain, draft.open("wb") as raw:
+        with (
+            source.open("rb") as plain,
+            draft.open("wb") as raw,
             # Without a time in it, equal logs are equal objects.
-            with gzip.GzipFile(source.name, "wb", fileobj=raw, mtime=0) as packed:
-                shutil.copyfileobj(plain, packed, _CHUNK_BYTES)
+            gzip.GzipFile(source.name, "wb", fileobj=raw, mtime=0) as packed,
+        ):
+            shutil.copyfileobj(plain, packed, _CHUNK_BYTES)
         draft.replace(target)
     finally:
         draft.unlink(missing_ok=True)
