@@ -3,6 +3,7 @@
 Steps here are planned by this module, not by `steps.py`: the engine's tests stand alone.
 """
 
+import gzip
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -71,7 +72,7 @@ def cluster(
 ) -> ClusterRecord:
     """A cluster with two core nodes and one task node that has just been asked for."""
     names = [{"Name": name} for name in applications]
-    return replace(starting(Applications=names), id=cluster_id)
+    return replace(starting(Applications=names, LogUri="s3://logs/emr/"), id=cluster_id)
 
 
 def up(record: ClusterRecord, *steps: StepRecord) -> ClusterRecord:
@@ -175,6 +176,12 @@ def eventually(holds: Callable[[], object], what: str) -> None:
     while not holds():
         assert time.monotonic() < deadline, f"never: {what}"
         threading.Event().wait(0.05)
+
+
+def published(home: Path, record: ClusterRecord, step: StepRecord, stream: str) -> str:
+    """A log of a step, as S3 clients find it."""
+    folder = Lake(home / "lake").path_of(f"s3://logs/emr/{record.id}/steps/{step.id}")
+    return gzip.decompress((folder / f"{stream}.gz").read_bytes()).decode()
 
 
 def stdout_of(home: Path, record: ClusterRecord, step: StepRecord) -> str:

@@ -13,6 +13,7 @@ from local.engine_bench import (
     cluster,
     engine_at,
     eventually,
+    published,
     run_step,
     spark_step,
     stdout_of,
@@ -61,7 +62,7 @@ class Running:
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    home = tmp_path_factory.mktemp("engine")
+    home = tmp_path_factory.mktemp("engine") / "a home"  # as on macOS: a space in the path
     record = cluster()
     with engine_at(home) as (engine, events):
         engine.start_cluster(record)
@@ -89,6 +90,7 @@ def test_a_python_job_computes_on_the_workers(running: Running, tmp_path: Path) 
     said = stdout_of(running.home, running.record, step)
     assert "sum 332833500" in said
     assert "outside of the driver True" in said
+    assert published(running.home, running.record, step, "stdout") == said
 
 
 def test_a_failing_job_keeps_its_exit_code(running: Running, tmp_path: Path) -> None:
@@ -167,6 +169,7 @@ def test_a_step_that_cannot_be_planned_says_why(running: Running) -> None:
     exited = running.events.exit_of(step)
     assert exited.exit_code == 1
     assert "no such thing" in (exited.message or "")
+    assert "no such thing" in published(running.home, running.record, step, "controller")
 
 
 def test_a_worker_that_dies_is_replaced(running: Running) -> None:
@@ -193,7 +196,7 @@ def test_secrets_are_readable_by_the_user_only(running: Running) -> None:
     assert folder.stat().st_mode & 0o077 == 0
     assert (folder / "conf" / "spark-defaults.conf").stat().st_mode & 0o077 == 0
     for process in find_marked(running.home):
-        assert "secret=" not in " ".join(process.cmdline())
+        assert "authenticate.secret" not in " ".join(process.cmdline())
 
 
 def test_a_dead_master_fails_the_cluster_and_stopping_leaves_nothing(tmp_path: Path) -> None:

@@ -31,6 +31,7 @@ from selfserve.local.ports import Notify
 from selfserve.local.records import ClusterRecord, StepRecord
 from selfserve.local.runtime import Runtime, RuntimeSource, ensure_runtime
 from selfserve.local.spark_cluster import MASTER, SparkCluster, end_cluster, end_strays, new_sizing
+from selfserve.local.step_logs import publish_bootstrap_note
 from selfserve.local.step_runs import StepRuns, StepTools, base_environment, process_name
 from selfserve.local.watcher import Watcher
 
@@ -128,6 +129,10 @@ class ClusterActor:
         """Signal a step; nothing if it is over."""
         self._steps.cancel(step, force=force)
 
+    def publish_logs(self) -> None:
+        """Publish what the running steps have written so far."""
+        self._steps.publish_logs()
+
     def stop(self) -> None:
         """End everything, the cluster's scratch files included."""
         end_cluster(self._parts.home, self._id)
@@ -161,6 +166,7 @@ class ClusterActor:
         self._tell(EngineProgress(f"Starting Spark {pin.spark}: {plan}"))
         self._spark = self._make_spark(runtime, new_sizing(plan))
         self._spark.start(cluster.worker_count, self._stopping.is_set)
+        publish_bootstrap_note(cluster, self._parts.tools.lake, self._folder.scratch)
         self._tell(EngineReady())
 
     def _adopt_running(self, cluster: ClusterRecord) -> None:
@@ -187,10 +193,10 @@ class ClusterActor:
 
     def _adopt_step(self, cluster: ClusterRecord, step: StepRecord) -> bool:
         """Whether the step's process is running now."""
-        if self._steps.adopt(step):
+        if self._steps.adopt(cluster, step):
             return True
         if self._steps.was_begun(step):
-            self._tell(self._steps.finish(step.id))
+            self._tell(self._steps.finish_unseen(cluster, step))
             return False
         if step.state is StepState.CANCEL_PENDING:
             self._tell(StepExited(step.id, None, "Cancelled before it had started."))

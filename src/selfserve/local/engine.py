@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from selfserve.local.catalogue import Catalogue
 from selfserve.local.cluster_actor import ClusterActor, EngineParts
 from selfserve.local.cluster_folder import remove_old, unclean
 from selfserve.local.events import EngineFailed, Event, StepExited
@@ -17,9 +18,12 @@ from selfserve.local.pins import SparkPin, pin_of
 from selfserve.local.ports import Notify
 from selfserve.local.processes import find_clusters
 from selfserve.local.records import ClusterRecord, StepRecord
-from selfserve.local.runtime import RuntimeSource, default_source
-from selfserve.local.step_runs import StepTools
+from selfserve.local.runtime import Runtime, RuntimeSource, default_source
+from selfserve.local.step_runs import WAREHOUSE, StepTools
+from selfserve.local.steps import needs_catalogue
 from selfserve.local.watcher import Watcher
+
+_PUBLISH_S = 20.0
 
 
 class SparkEngine:
@@ -39,17 +43,23 @@ class SparkEngine:
     ) -> None:
         self._home = home.absolute()
         self._watcher = Watcher()
+        self._catalogue = Catalogue(self._home, lake, WAREHOUSE)
         self._parts = EngineParts(
             home=self._home,
             notify=notify,
             watcher=self._watcher,
-            tools=tools or StepTools(lake, endpoint_env or {}),
+            tools=tools or StepTools(lake, endpoint_env or {}, metastore=self._metastore),
             source=source or default_source(),
             pin=pin,
             machine=machine,
         )
         self._lock = threading.Lock()
         self._actors: dict[str, ClusterActor] = {}
+        self._closed = threading.Event()
+        self._publisher = threading.Thread(
+            target=self._publish_until_closed, name="step-logs", daemon=True
+        )
+        self._publisher.start()
 
     def start_cluster(self, cluster: ClusterRecord) -> None:
         """Begin to start Master and Workers."""
@@ -83,13 +93,27 @@ class SparkEngine:
 
     def close(self) -> None:
         """End every process and thread of the engine; returns when they are gone."""
-        with self._lock:
-            actors = dict(self._actors)
+        self._closed.set()
+        self._publisher.join()
+        actors = self._all_actors()
         for cluster_id in actors:
             self._stop(cluster_id)
         for actor in actors.values():
             actor.close(wait=True)
         self._watcher.close()
+        self._catalogue.stop()
+
+    def _publish_until_closed(self) -> None:
+        while not self._closed.wait(_PUBLISH_S):
+            for actor in self._all_actors().values():
+                actor.submit(actor.publish_logs)
+
+    def _metastore(self, cluster: ClusterRecord, step: StepRecord, runtime: Runtime) -> str | None:
+        return self._catalogue.ensure(runtime) if needs_catalogue(cluster, step) else None
+
+    def _all_actors(self) -> dict[str, ClusterActor]:
+        with self._lock:
+            return dict(self._actors)
 
     def _adopt(self, cluster: ClusterRecord) -> None:
         self._submit(cluster.id, lambda actor: actor.adopt(cluster), EngineFailed(self._bug()))

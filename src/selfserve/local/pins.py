@@ -6,6 +6,9 @@ from selfserve.core.releases import load_releases
 from selfserve.errors import ClusterFailedError
 from selfserve.local.records import ClusterRecord
 
+_NEED_SPARK = frozenset({"spark", "hive"})
+"""HiveQL runs on Spark here."""
+
 
 @dataclass(frozen=True, slots=True)
 class SparkPin:
@@ -21,8 +24,8 @@ def pin_of(cluster: ClusterRecord) -> SparkPin | None:
     Raises:
         ClusterFailedError: its release is not in our table.
     """
-    applications = cluster.request.get("Applications", ())
-    if not any(application["Name"].casefold() == "spark" for application in applications):
+    applications = {entry["Name"].casefold() for entry in cluster.request.get("Applications", ())}
+    if not applications & _NEED_SPARK:
         return None
     release = load_releases().by_label(cluster.release)
     if release is None or release.spark is None:

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from selfserve.local.spark_needs import SparkNeeds, Version, nearest_pythons
+from selfserve.local.spark_needs import SparkNeeds, Version, nearest_pythons, parse_version
 from selfserve.local.uv_tool import Uv
 
 
@@ -27,6 +27,9 @@ def choose_python(needs: SparkNeeds, wanted: str, uv: Uv) -> PythonChoice:
     Raises:
         ClusterFailedError: uv cannot list the installed ones.
     """
+    ours = sys.version_info[:2]
+    if ours == parse_version(wanted) and ours in needs.pythons:
+        return decide_python(needs, wanted, {ours: sys.executable})  # a listing takes a second
     listed = uv.run(["python", "list", "--only-installed", "--output-format", "json"])
     return decide_python(needs, wanted, installed_pythons(listed))
 

@@ -74,7 +74,7 @@ class SparkDaemons:
             "SPARK_LOCAL_DIRS": str(scratch),
             "SPARK_LOG_DIR": str(home),
             "SPARK_DAEMON_MEMORY": "256m",
-            "SPARK_DAEMON_JAVA_OPTS": f"{_JVM} -Djava.io.tmpdir={scratch / 'tmp'}",
+            "SPARK_DAEMON_JAVA_OPTS": f'{_JVM} "-Djava.io.tmpdir={scratch / "tmp"}"',
             "PYSPARK_PYTHON": str(self.runtime.python),
         }
         return DaemonCommand((spark_class, main_class, *listen, *arguments), env)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psutil
 
+from selfserve.errors import SelfserveError
 from selfserve.local.cluster_folder import ClusterFolder
 from selfserve.local.events import StepExited
 from selfserve.local.lake import Lake
@@ -26,9 +27,11 @@ from selfserve.local.processes import (
     spawn,
 )
 from selfserve.local.records import ClusterRecord, StepRecord
+from selfserve.local.runtime import Runtime
 from selfserve.local.spark_cluster import SparkCluster
 from selfserve.local.step_command import StepCommand, StepContext
 from selfserve.local.step_files import prepare
+from selfserve.local.step_journal import StepJournal
 from selfserve.local.steps import plan_step
 
 _GRACE_S = 5.0
@@ -41,14 +44,30 @@ _INHERITED = frozenset(
 WAREHOUSE = "s3://selfserve-local/warehouse"
 
 
+Metastore = Callable[[ClusterRecord, StepRecord, Runtime], str | None]
+"""URI of the table catalogue, started if need be; None for a step that has no use for one."""
+
+
+def no_metastore(_cluster: ClusterRecord, _step: StepRecord, _runtime: Runtime) -> str | None:
+    """For engines without a catalogue."""
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class StepTools:
-    """What turns a step into a process, and its output into log objects; replaced in tests."""
+    """What turns a step into a process; replaced in tests."""
 
     lake: Lake
     endpoint_env: Mapping[str, str] = field(repr=False)
+    metastore: Metastore = no_metastore
     plan: Callable[[StepRecord, StepContext], StepCommand] = plan_step
     prepare: Callable[[StepCommand, Lake], None] = prepare
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    process: ManagedProcess
+    journal: StepJournal
 
 
 def base_environment(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
@@ -80,7 +99,7 @@ class StepRuns:
         self._tools = tools
         self._watch = watch
         self._gone = gone
-        self._running: dict[str, ManagedProcess] = {}
+        self._running: dict[str, _Run] = {}
 
     def start(self, cluster: ClusterRecord, step: StepRecord, spark: SparkCluster) -> None:
         """Start the step's process.
@@ -89,29 +108,44 @@ class StepRuns:
             SelfserveError: this step cannot run here.
             OSError: the disk is full.
         """
+        journal = self._journal(cluster, step)
+        try:
+            process = self._spawn(cluster, step, spark, journal)
+        except (SelfserveError, OSError) as error:
+            journal.refuse(str(error))
+            raise
+        self._keep(step.id, _Run(process, journal))
+
+    def _spawn(
+        self, cluster: ClusterRecord, step: StepRecord, spark: SparkCluster, journal: StepJournal
+    ) -> ManagedProcess:
         folder = self._folder.step(step.id)
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        command = self._tools.plan(step, self._context(cluster, folder, spark))
+        scratch = folder / "scratch"
+        scratch.mkdir(parents=True, exist_ok=True, mode=0o700)
+        uri = self._tools.metastore(cluster, step, spark.runtime)
+        command = self._tools.plan(step, self._context(cluster, folder, spark, uri))
         self._tools.prepare(command, self._tools.lake)
-        process = spawn(
-            folder,
-            command.argv,
-            env=command.env,
-            cwd=command.cwd,
-            marker=self._marker(step.id),
-        )
-        self._keep(step.id, process)
+        journal.begin(command)
+        # So that a driver that is killed leaves nothing in /tmp.
+        java_options = {"SPARK_SUBMIT_OPTS": f'"-Djava.io.tmpdir={scratch}"'}
+        env = {**java_options, **command.env}
+        return spawn(folder, command.argv, env=env, cwd=command.cwd, marker=self._marker(step.id))
 
     def running(self) -> list[str]:
         """Ids of the steps whose end has not been told yet."""
         return list(self._running)
 
-    def adopt(self, step: StepRecord) -> bool:
+    def publish_logs(self) -> None:
+        """Publish what the running steps have written so far."""
+        for run in self._running.values():
+            run.journal.publish()
+
+    def adopt(self, cluster: ClusterRecord, step: StepRecord) -> bool:
         """Take over a step that an earlier daemon has started; False if it does not run."""
         process = adopt(self._folder.step(step.id), self._marker(step.id))
         if process is None:
             return False
-        self._keep(step.id, process)
+        self._keep(step.id, _Run(process, self._journal(cluster, step)))
         return True
 
     def was_begun(self, step: StepRecord) -> bool:
@@ -127,16 +161,25 @@ class StepRuns:
             send(processes, signal.SIGTERM)
 
     def finish(self, step_id: str) -> StepExited:
-        """How a step whose process is gone has ended; ends what it has left running."""
-        process = self._running.pop(step_id, None)
-        folder = self._folder.step(step_id)
+        """How a running step whose process is gone has ended; ends what it has left running."""
+        return self._finish(step_id, self._running.pop(step_id).journal)
+
+    def finish_unseen(self, cluster: ClusterRecord, step: StepRecord) -> StepExited:
+        """The same for a step that ended while there was no daemon."""
+        return self._finish(step.id, self._journal(cluster, step))
+
+    def _finish(self, step_id: str, journal: StepJournal) -> StepExited:
         end(lambda: self._find(step_id), grace_s=_GRACE_S)
-        code = recorded_exit(folder) if process is None else process.exit_code()
+        code = recorded_exit(self._folder.step(step_id))
+        journal.end(code)
         return StepExited(step_id, code, _why(code))
 
-    def _keep(self, step_id: str, process: ManagedProcess) -> None:
-        self._running[step_id] = process
-        self._watch(process, lambda: self._gone(step_id))
+    def _journal(self, cluster: ClusterRecord, step: StepRecord) -> StepJournal:
+        return StepJournal(self._folder.step(step.id), self._tools.lake, cluster, step)
+
+    def _keep(self, step_id: str, run: _Run) -> None:
+        self._running[step_id] = run
+        self._watch(run.process, lambda: self._gone(step_id))
 
     def _find(self, step_id: str) -> list[psutil.Process]:
         marker = self._marker(step_id)
@@ -145,7 +188,9 @@ class StepRuns:
     def _marker(self, step_id: str) -> Marker:
         return Marker(self._folder.home, self._folder.cluster_id, process_name(step_id))
 
-    def _context(self, cluster: ClusterRecord, folder: Path, spark: SparkCluster) -> StepContext:
+    def _context(
+        self, cluster: ClusterRecord, folder: Path, spark: SparkCluster, metastore_uri: str | None
+    ) -> StepContext:
         runtime, plan = spark.runtime, spark.plan
         return StepContext(
             cluster=cluster,
@@ -163,6 +208,7 @@ class StepRuns:
             warehouse=WAREHOUSE,
             endpoint_env=self._tools.endpoint_env,
             base_env=base_environment(),
+            metastore_uri=metastore_uri,
         )
 
 

@@ -1,0 +1,81 @@
+"""Sharing a machine out, choosing a Python: the pure decisions behind a start."""
+
+import pytest
+
+from local.example_clusters import starting
+from selfserve.local.machine import Machine, plan_workers, this_machine
+from selfserve.local.pins import SparkPin, pin_of
+from selfserve.local.python_choice import decide_python
+from selfserve.local.spark_needs import Version, needs_of
+
+
+@pytest.mark.parametrize(
+    ("cores", "memory_gib", "wanted", "expected"),
+    [
+        pytest.param(8, 32, 2, (2, 4, 9830), id="as-many-as-wanted"),
+        pytest.param(8, 32, 20, (8, 1, 2457), id="no-more-than-cores"),
+        pytest.param(8, 4, 4, (2, 4, 1228), id="no-more-than-memory"),
+        pytest.param(2, 16, 0, (1, 2, 9830), id="a-primary-alone-still-runs-jobs"),
+        pytest.param(1, 1, 3, (1, 1, 614), id="the-smallest-machine"),
+    ],
+)
+def test_plan_workers(
+    cores: int, memory_gib: int, wanted: int, expected: tuple[int, int, int]
+) -> None:
+    plan = plan_workers(Machine(cores, memory_gib * 1024), wanted)
+
+    assert (plan.count, plan.cores, plan.memory_mib) == expected
+    assert (plan.note is not None) == (wanted > plan.count)
+
+
+def test_this_machine_has_something() -> None:
+    machine = this_machine()
+
+    assert machine.cores >= 1
+    assert machine.memory_mib > 0
+
+
+ON_DISK: dict[Version, str] = {(3, 9): "/py39", (3, 11): "/py311", (3, 14): "/py314"}
+
+
+@pytest.mark.parametrize(
+    ("spark", "wanted", "version", "request_", "note"),
+    [
+        pytest.param("3.5.8", "3.11", "3.11", "/py311", None, id="the-releases-own"),
+        pytest.param("3.5.8", "3.12", "3.11", "/py311", "not on this machine", id="nearest"),
+        pytest.param("3.5.8", "3.10", "3.11", "/py311", "not on this machine", id="newer-first"),
+        pytest.param("3.3.2", "3.7", "3.9", "/py39", "not on this machine", id="older-spark"),
+        pytest.param("3.3.2", "3.12", "3.9", "/py39", "does not run on", id="never-ran-there"),
+        pytest.param("2.4.8", "3.7", "3.7", "3.7", "uv downloads 3.7", id="none-fits"),
+    ],
+)
+def test_decide_python(
+    spark: str, wanted: str, version: str, request_: str, note: str | None
+) -> None:
+    choice = decide_python(needs_of(spark), wanted, ON_DISK)
+
+    assert (choice.version, choice.request) == (version, request_)
+    assert choice.note is None if note is None else note in (choice.note or "")
+
+
+@pytest.mark.parametrize(
+    ("spark", "numpy"),
+    [("3.2.1", "numpy<1.24"), ("3.5.8", "numpy<2"), ("4.1.1", "numpy>=1.22")],
+)
+def test_numpy_is_one_that_pyspark_works_with(spark: str, numpy: str) -> None:
+    assert needs_of(spark).numpy == numpy
+
+
+@pytest.mark.parametrize(
+    ("applications", "expected"),
+    [
+        pytest.param(["Spark", "Livy"], SparkPin("3.5.8", "3.11"), id="spark"),
+        pytest.param(["hive"], SparkPin("3.5.8", "3.11"), id="hive-runs-on-spark-here"),
+        pytest.param(["Trino"], None, id="trino-does-not-run-here"),
+        pytest.param([], None, id="nothing"),
+    ],
+)
+def test_pin_of(applications: list[str], expected: SparkPin | None) -> None:
+    names = [{"Name": name} for name in applications]
+
+    assert pin_of(starting(Applications=names)) == expected
