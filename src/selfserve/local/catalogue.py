@@ -39,6 +39,11 @@ class Catalogue:
         self._lock = threading.Lock()
         self._uri: str | None = None
 
+    @property
+    def pid(self) -> int | None:
+        """Its process id, once it was started."""
+        return self._service.pid
+
     def ensure(self, runtime: Runtime) -> str:
         """Start it if it does not run, and return its URI, such as thrift://127.0.0.1:9083.
 

@@ -22,6 +22,7 @@ _IP_ADDRESS = re.compile(r"\d+\.\d+\.\d+\.\d+")
 
 _VIEW_FS = "org.apache.hadoop.fs.viewfs.ViewFileSystemOverloadScheme"
 _RAW_FS = "org.apache.hadoop.fs.RawLocalFileSystem"
+_RAW_SCHEME = "rawfile"
 _NO_SUCH_BUCKET = "NoSuchBucket"
 
 
@@ -99,7 +100,8 @@ class Lake:
             link = ET.SubElement(table, "property")
             name = f"fs.viewfs.mounttable.{bucket}.linkFallback"
             ET.SubElement(link, "name").text = name
-            ET.SubElement(link, "value").text = self.bucket_path(bucket).as_uri()
+            uri = self.bucket_path(bucket).as_uri().removeprefix("file:")
+            ET.SubElement(link, "value").text = f"{_RAW_SCHEME}:{uri}"
         self._mounts.mkdir(parents=True, exist_ok=True)
         with NamedTemporaryFile(dir=self._mounts, prefix=".", delete=False) as draft:
             draft.write(ET.tostring(table))
@@ -110,7 +112,8 @@ class Lake:
         """The Spark settings under which s3://, s3a:// and s3n:// are this lake.
 
         Needs Hadoop 3.3.1 or newer, which Spark ships since 3.2. Objects are plain
-        files without checksum files beside them (RawLocalFileSystem).
+        files without checksum files beside them (RawLocalFileSystem), under a scheme of
+        its own: Hadoop itself insists that `file` is its checksummed LocalFileSystem.
 
         Hadoop would map a bucket that is not in the table onto the root folder of
         the machine, with the class of `overload.scheme.target`. There is no such
@@ -118,7 +121,7 @@ class Lake:
         """
         self.publish_buckets()
         conf = {
-            "spark.hadoop.fs.file.impl": _RAW_FS,
+            f"spark.hadoop.fs.{_RAW_SCHEME}.impl": _RAW_FS,
             # A Hadoop Path: not percent-encoded, unlike the links in the table.
             "spark.hadoop.fs.viewfs.mounttable.path": f"file://{self._mounts}",
         }

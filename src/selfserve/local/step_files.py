@@ -20,6 +20,8 @@ def prepare(command: StepCommand, lake: Lake) -> None:
         ClusterFailedError: the disk is full.
     """
     command.cwd.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if temporary := command.env.get("TMPDIR"):
+        Path(temporary).mkdir(parents=True, exist_ok=True, mode=0o700)
     for path, text in command.private_files.items():
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         write_private(path, text)

@@ -69,6 +69,8 @@ def _escape(text: str, *, key: bool = False) -> str:
 
 def _own_conf(asked: Mapping[str, str], context: StepContext) -> dict[str, str]:
     """What this machine decides, whatever was asked for."""
+    java_options = asked.get("spark.driver.extraJavaOptions", "")
+    temporary = _temporary(context)
     conf = {
         "spark.master": context.master_url,
         "spark.submit.deployMode": "client",
@@ -77,6 +79,8 @@ def _own_conf(asked: Mapping[str, str], context: StepContext) -> dict[str, str]:
         "spark.driver.host": _LOOPBACK,
         "spark.driver.bindAddress": _LOOPBACK,
         "spark.port.maxRetries": "100",
+        # What a killed driver leaves behind goes with the step's folder.
+        "spark.driver.extraJavaOptions": f'{java_options} -Djava.io.tmpdir="{temporary}"'.lstrip(),
         "spark.executorEnv.SPARK_LOCAL_IP": _LOOPBACK,
         **context.lake_conf,
         **{f"spark.executorEnv.{name}": value for name, value in context.endpoint_env.items()},
@@ -85,6 +89,10 @@ def _own_conf(asked: Mapping[str, str], context: StepContext) -> dict[str, str]:
     if asked.get("spark.dynamicAllocation.enabled", "").lower() == "true":
         conf["spark.dynamicAllocation.shuffleTracking.enabled"] = "true"
     return conf
+
+
+def _temporary(context: StepContext) -> Path:
+    return context.work_dir / "tmp"
 
 
 def _tables(asked: Mapping[str, str], context: StepContext) -> dict[str, str]:
@@ -125,6 +133,7 @@ def _environment(
         "SPARK_CONF_DIR": str(conf_dir),
         "SPARK_LOCAL_IP": _LOOPBACK,
         "SPARK_LOCAL_DIRS": str(context.work_dir / "scratch"),
+        "TMPDIR": str(_temporary(context)),
         "PYSPARK_PYTHON": str(context.python),
         "EMR_CLUSTER_ID": context.cluster.id,
         **exports,

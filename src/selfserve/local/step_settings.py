@@ -21,7 +21,7 @@ _FIXED = re.compile(
     r"|authenticate(\..*)?|network\.crypto\..*|ssl\..*"
     r"|(driver|executor)\.(host|bindAddress|port)|blockManager\.port|driver\.blockManager\.port"
     r"|local\.dir|shuffle\.service\..*|dynamicAllocation\.shuffleTracking\.enabled"
-    r"|hadoop\.fs\.defaultFS|hadoop\.fs\.file\.impl|hadoop\.fs\.viewfs\..*"
+    r"|hadoop\.fs\.defaultFS|hadoop\.fs\.(raw)?file\.impl|hadoop\.fs\.viewfs\..*"
     r"|hadoop\.fs\.(AbstractFileSystem\.)?s3[an]?\.impl"
     r"|hadoop\.(javax\.jdo\..*|hive\.metastore\..*|hive\.exec\.(local\.)?scratchdir))"
 )
