@@ -15,7 +15,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict
 from pathlib import Path
 
 import uvicorn
@@ -104,8 +103,7 @@ def serve(home: Home, *, port: int | None, idle_exit_s: float = IDLE_EXIT_S) -> 
 @contextmanager
 def _listen(home: Home, port: int | None) -> Iterator[socket.socket]:
     """A listening socket on the loopback: the port asked for, else the last one, else any."""
-    previous = home.read_daemon()
-    wanted = [port] if port is not None else [previous.port if previous else 0, 0]
+    wanted = [port] if port is not None else [home.last_port(), 0]
     # asyncio turns Nagle's algorithm off for sockets that say they are TCP only; with it on,
     # every answer waits 40 ms for the client's delayed ACK.
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
@@ -127,13 +125,14 @@ def _listen(home: Home, port: int | None) -> Iterator[socket.socket]:
 
 def _announce(home: Home, listener: socket.socket) -> None:
     port = listener.getsockname()[1]
-    said = DaemonFile(
-        url=f"http://127.0.0.1:{port}",
-        port=port,
-        pid=os.getpid(),
-        version=selfserve.__version__,
+    home.announce(
+        DaemonFile(
+            url=f"http://127.0.0.1:{port}",
+            port=port,
+            pid=os.getpid(),
+            version=selfserve.__version__,
+        )
     )
-    write_private(home.daemon, json.dumps(asdict(said)))
 
 
 @contextmanager

@@ -95,6 +95,18 @@ class Home:
                 f"{path} is damaged.", hint="Start afresh with: selfserve local reset"
             ) from error
 
+    def last_port(self) -> int:
+        """The port of the last daemon, which the next one tries first; 0 for any."""
+        try:
+            return int((self.root / "port").read_text(encoding="ascii"))
+        except (OSError, ValueError):
+            return 0
+
+    def announce(self, daemon: DaemonFile) -> None:
+        """Say where the daemon is, for clients of now and for the next daemon."""
+        write_private(self.root / "port", str(daemon.port))
+        write_private(self.daemon, json.dumps(asdict(daemon)))
+
     def read_daemon(self) -> DaemonFile | None:
         """Where the daemon said it is; None when it said nothing readable."""
         try:

@@ -5,6 +5,7 @@ file and one request on the loopback, and no heavy import.
 """
 
 import contextlib
+import fcntl
 import http.client
 import json
 import os
@@ -12,6 +13,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from selfserve.errors import ClusterFailedError
@@ -53,7 +55,7 @@ def running(home: Home | None = None) -> LocalEndpoint | None:
 def ensure_running(home: Home | None = None, *, port: int | None = None) -> LocalEndpoint:
     """Return the endpoint, after starting its daemon if need be.
 
-    Two clients at once start one daemon: the second process finds the lock held and leaves.
+    Clients at once start one daemon: the others wait for it.
 
     Raises:
         ClusterFailedError: it could not start; the message says why.
@@ -63,14 +65,20 @@ def ensure_running(home: Home | None = None, *, port: int | None = None) -> Loca
     if endpoint is not None:
         return endpoint
     home.make()
+    with _alone(home):
+        return running(home) or _start(home, port)
+
+
+def _start(home: Home, port: int | None) -> LocalEndpoint:
     process = _spawn(home, port)
     deadline = time.monotonic() + _START_DEADLINE_S
     while time.monotonic() < deadline:
         endpoint = running(home)
         if endpoint is not None:
+            process.returncode = 0  # it is meant to outlive us: nobody will wait for it
             return endpoint
         if process.poll() == 0:
-            # Another daemon held the lock: one that will answer soon, or one on its way out.
+            # Another daemon held its lock: one on its way out.
             time.sleep(_LOCKED_OUT_S)
             process = _spawn(home, port)
         _raise_failure(home, process)
@@ -86,16 +94,31 @@ def stop(home: Home | None = None) -> bool:
 
     Live clusters are terminated first. Returns when the processes are gone.
     """
-    from selfserve.local.recovery import end_strays  # noqa: PLC0415  only this verb needs psutil
+    from selfserve.local.leftovers import end_leftovers  # noqa: PLC0415  only this verb needs psutil
 
     home = home or local_home()
-    daemon = home.read_daemon()
-    was_running = daemon is not None and _answers(daemon.port, daemon.pid)
-    if daemon is not None and was_running:
-        _end(daemon.pid)
-    end_strays(home.root)
-    home.daemon.unlink(missing_ok=True)
+    if not home.root.is_dir():
+        return False
+    with _alone(home):
+        daemon = home.read_daemon()
+        was_running = daemon is not None and _answers(daemon.port, daemon.pid)
+        if daemon is not None and was_running:
+            _end(daemon.pid)
+        end_leftovers(home.root)
+        home.daemon.unlink(missing_ok=True)
     return was_running
+
+
+@contextlib.contextmanager
+def _alone(home: Home) -> Iterator[None]:
+    """One client at a time starts or stops the daemon; the lock goes with its holder."""
+    try:
+        lock = (home.root / "client.lock").open("w", encoding="utf-8")
+    except OSError as error:
+        raise cannot_write(home.root, error) from error
+    with lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _answers(port: int, pid: int) -> bool:

@@ -63,7 +63,7 @@ class Service:
         Raises:
             ClusterFailedError: it does not start; the message has the end of its log.
         """
-        for leftover in self._leftovers():
+        for leftover in find_services(self._home, self.name):
             with suppress(psutil.NoSuchProcess):
                 leftover.kill()
         with self.log.open("wb") as log:
@@ -102,17 +102,6 @@ class Service:
         clean = {k: v for k, v in env.items() if k not in {CLUSTER_VARIABLE, PROCESS_VARIABLE}}
         return {**clean, HOME_VARIABLE: str(self._home), _SERVICE_VARIABLE: self.name}
 
-    def _leftovers(self) -> list[psutil.Process]:
-        return [process for process in psutil.process_iter() if self._is_ours(process)]
-
-    def _is_ours(self, process: psutil.Process) -> bool:
-        try:
-            environment = process.environ()
-        except (psutil.Error, OSError):
-            return False  # another user's, or gone meanwhile
-        wanted = {HOME_VARIABLE: str(self._home), _SERVICE_VARIABLE: self.name}
-        return wanted.items() <= environment.items()
-
     def _wait_for_port(
         self,
         process: subprocess.Popen[bytes],
@@ -137,6 +126,22 @@ class Service:
             with suppress(subprocess.TimeoutExpired):
                 process.wait(_STOP_DEADLINE_S)
                 return
+
+
+def find_services(home: Path, name: str | None = None) -> list[psutil.Process]:
+    """Running helper processes of a home: the one of this name, or all."""
+    return [process for process in psutil.process_iter() if _serves(process, home, name)]
+
+
+def _serves(process: psutil.Process, home: Path, name: str | None) -> bool:
+    try:
+        environment = process.environ()
+        is_running = process.status() != psutil.STATUS_ZOMBIE
+    except (psutil.Error, OSError):
+        return False  # another user's, or gone meanwhile
+    service = environment.get(_SERVICE_VARIABLE)
+    is_ours = environment.get(HOME_VARIABLE) == str(home)
+    return is_running and is_ours and service is not None and name in {None, service}
 
 
 def listening_port(pid: int) -> int | None:
