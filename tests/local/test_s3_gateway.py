@@ -229,6 +229,32 @@ def test_empty_folders_are_not_objects(service: Service, s3: "S3Client") -> None
     assert [o["Key"] for o in listed["Contents"]] == ["folders/full/file"]
 
 
+def test_an_object_that_marks_a_folder_is_a_folder(service: Service, s3: "S3Client") -> None:
+    for _ in range(2):
+        s3.put_object(Bucket="bucket", Key="marked/deep/", Body=b"")
+
+    s3.put_object(Bucket="bucket", Key="marked/deep/object", Body=b"x")
+
+    assert read(s3, "marked/deep/object") == b"x"
+    s3.delete_object(Bucket="bucket", Key="marked/deep/object")
+    s3.put_object(Bucket="bucket", Key="marked/deep/", Body=b"")
+    s3.delete_object(Bucket="bucket", Key="marked/deep/")
+    assert not service.lake.path_of("s3://bucket/marked/deep").exists()
+
+
+def test_deleting_what_is_no_object_deletes_nothing(service: Service, s3: "S3Client") -> None:
+    s3.put_object(Bucket="bucket", Key="kept/object", Body=b"x")
+
+    for key in ("kept", "kept/", "kept/absent", "nowhere/at/all"):
+        s3.delete_object(Bucket="bucket", Key=key)
+
+    assert read(s3, "kept/object") == b"x"
+    stranger = service.client((KEYS[0], "another-secret"))
+    with pytest.raises(ClientError, match=r"403|SignatureDoesNotMatch"):
+        stranger.delete_object(Bucket="bucket", Key="kept/")
+    stranger.close()
+
+
 def test_copy_and_delete(s3: "S3Client", key: str) -> None:
     s3.put_object(Bucket="bucket", Key=key, Body=b"body")
     s3.copy_object(Bucket="bucket", Key=f"{key}-copy", CopySource=f"bucket/{key}")

@@ -29,6 +29,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from selfserve.errors import BadInputError
 from selfserve.local.lake import Lake
+from selfserve.local.s3_folders import correct_answer
 
 _log = logging.getLogger(__name__)
 
@@ -123,7 +124,11 @@ class S3Gateway:
             down = _error(*_DOWN, request)
             await down(request.scope, request.receive, send)
             return
+        corrected = await asyncio.to_thread(self._correct, request, answer.status_code)
         try:
+            if corrected is not None:
+                await Response(status_code=corrected)(request.scope, request.receive, send)
+                return
             response = StreamingResponse(answer.aiter_raw(), status_code=answer.status_code)
             response.raw_headers = [
                 (name.lower(), value)
@@ -133,6 +138,16 @@ class S3Gateway:
             await response(request.scope, request.receive, send)
         finally:
             await answer.aclose()
+
+    def _correct(self, request: Request, status: int) -> HTTPStatus | None:
+        bucket, key = _bucket_and_key(request)
+        if request.method not in _WRITES or not key or "uploadId" in request.query_params:
+            return None
+        try:
+            path = self._lake.path_of(f"s3://{bucket}/{key}")
+        except BadInputError:
+            return None
+        return correct_answer(request.method, path, status, is_marker=key.endswith("/"))
 
     async def _ask(self, request: Request) -> httpx.Response:
         if self._client is None:
