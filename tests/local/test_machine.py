@@ -39,22 +39,22 @@ ON_DISK: dict[Version, str] = {(3, 9): "/py39", (3, 11): "/py311", (3, 14): "/py
 
 
 @pytest.mark.parametrize(
-    ("spark", "wanted", "version", "request_", "note"),
+    ("spark", "wanted", "version", "program", "note"),
     [
         pytest.param("3.5.8", "3.11", "3.11", "/py311", None, id="the-releases-own"),
         pytest.param("3.5.8", "3.12", "3.11", "/py311", "not on this machine", id="nearest"),
         pytest.param("3.5.8", "3.10", "3.11", "/py311", "not on this machine", id="newer-first"),
         pytest.param("3.3.2", "3.7", "3.9", "/py39", "not on this machine", id="older-spark"),
         pytest.param("3.3.2", "3.12", "3.9", "/py39", "does not run on", id="never-ran-there"),
-        pytest.param("2.4.8", "3.7", "3.7", "3.7", "uv downloads 3.7", id="none-fits"),
+        pytest.param("2.4.8", "3.7", "3.7", None, "uv downloads 3.7", id="none-fits"),
     ],
 )
 def test_decide_python(
-    spark: str, wanted: str, version: str, request_: str, note: str | None
+    spark: str, wanted: str, version: str, program: str | None, note: str | None
 ) -> None:
     choice = decide_python(needs_of(spark), wanted, ON_DISK)
 
-    assert (choice.version, choice.request) == (version, request_)
+    assert (choice.version, choice.program) == (version, program)
     assert choice.note is None if note is None else note in (choice.note or "")
 
 

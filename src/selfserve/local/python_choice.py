@@ -1,9 +1,11 @@
 """Choose the Python of a Spark runtime among those on this machine."""
 
 import json
+import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from selfserve.local.spark_needs import SparkNeeds, Version, nearest_pythons, parse_version
 from selfserve.local.uv_tool import Uv
@@ -15,8 +17,8 @@ class PythonChoice:
 
     version: str
     """Such as 3.11."""
-    request: str
-    """The program's path, or the version when uv has to download it."""
+    program: str | None
+    """None: uv has to download it."""
     note: str | None = None
     """Why it is not the wanted one."""
 
@@ -35,14 +37,20 @@ def choose_python(needs: SparkNeeds, wanted: str, uv: Uv) -> PythonChoice:
 
 
 def installed_pythons(listed: str) -> dict[Version, str]:
-    """Version to program, from uv's JSON; our own interpreter counts too."""
+    """Version to program, from uv's JSON; our own interpreter and pyenv's count too."""
     found: dict[Version, str] = {}
     for entry in json.loads(listed):
         parts = entry["version_parts"]
-        version = (parts["major"], parts["minor"])
+        version: Version = (parts["major"], parts["minor"])
         if entry["implementation"] == "cpython" and entry.get("variant", "default") == "default":
             found.setdefault(version, entry["path"])
     found.setdefault(sys.version_info[:2], sys.executable)
+    # pyenv has only the chosen version on the PATH, which is all that uv sees.
+    root = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
+    for program in sorted(root.glob("versions/3.*/bin/python3.*")):
+        version = parse_version(program.name.removeprefix("python"))
+        if program.name == f"python{'.'.join(map(str, version))}":  # not python3.11-config
+            found.setdefault(version, str(program))
     return found
 
 
@@ -61,4 +69,4 @@ def decide_python(needs: SparkNeeds, wanted: str, installed: Mapping[Version, st
         why = (
             f"Spark {needs.spark} from PyPI does not run on Python {wanted}; it runs on {name} here"
         )
-    return PythonChoice(name, installed.get(chosen, name), why)
+    return PythonChoice(name, installed.get(chosen), why)

@@ -18,7 +18,7 @@ import platformdirs
 from selfserve.errors import ClusterFailedError
 from selfserve.local.java import find_java, machine_candidates
 from selfserve.local.locks import locked
-from selfserve.local.python_choice import choose_python
+from selfserve.local.python_choice import PythonChoice, choose_python
 from selfserve.local.spark_needs import SparkNeeds, needs_of
 from selfserve.local.uv_tool import Cancelled, Uv, never
 
@@ -107,7 +107,7 @@ class _Installer:
                 return found
             size = f"about {needs.download_mb} MB"
             self.progress(f"installing Spark {needs.spark}, first use only, {size}")
-            self._build_spark(folder, needs, python.request, lock)
+            self._build_spark(folder, needs, python, lock)
         if found := _read(folder):
             return found
         raise ClusterFailedError(
@@ -134,10 +134,13 @@ class _Installer:
     def _runtime_folder(self, spark: str, python: str) -> Path:
         return self.source.cache / "runtimes" / f"spark-{spark}-python-{python}"
 
-    def _build_spark(self, folder: Path, needs: SparkNeeds, python: str, lock: int) -> None:
+    def _build_spark(
+        self, folder: Path, needs: SparkNeeds, python: PythonChoice, lock: int
+    ) -> None:
         _remove_leftovers(folder)
         run = partial(self.source.uv.run, cancelled=self.cancelled, holding=lock)
-        run(["venv", "--quiet", "--python", python, str(folder)])
+        wanted = [python.program] if python.program else [python.version, "--managed-python"]
+        run(["venv", "--quiet", str(folder), "--python", *wanted])
         # Without --python, uv would look for an environment around the current folder.
         install = ["pip", "install", "--quiet", "--python", str(folder / "bin" / "python")]
         run([*install, needs.numpy, f"pyspark=={needs.spark}"])

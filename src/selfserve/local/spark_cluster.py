@@ -87,8 +87,8 @@ class SparkCluster:
         """
         self._folder.make()
         self._folder.write_sizing(self.sizing)
-        properties = self._daemons.properties(self.sizing.secret)
-        write_private(self._folder.conf / "spark-defaults.conf", properties)
+        for name, text in self._daemons.conf_files(self.sizing.secret).items():
+            write_private(self._folder.conf / name, text)
         master = self._spawn(MASTER, self._daemons.master())
         self.url = self._wait(master, MASTER, master_url, cancelled)
         self.resize(wanted, cancelled)

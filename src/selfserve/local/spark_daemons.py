@@ -22,6 +22,24 @@ _WORKER_UP = re.compile(r"Successfully registered with master (spark://[\w.:-]+)
 _JVM = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"
 """Small and quick to start: these two only pass messages on."""
 
+_PATTERN = "%d{yy/MM/dd HH:mm:ss} %p %c{1}: %m%n"
+_LOG4J = f"""\
+log4j.rootCategory=INFO, console
+log4j.appender.console=org.apache.log4j.ConsoleAppender
+log4j.appender.console.target=System.err
+log4j.appender.console.layout=org.apache.log4j.PatternLayout
+log4j.appender.console.layout.ConversionPattern={_PATTERN}
+"""
+_LOG4J2 = f"""\
+rootLogger.level = info
+rootLogger.appenderRef.stderr.ref = console
+appender.console.type = Console
+appender.console.name = console
+appender.console.target = SYSTEM_ERR
+appender.console.layout.type = PatternLayout
+appender.console.layout.pattern = {_PATTERN}
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class DaemonCommand:
@@ -40,8 +58,18 @@ class SparkDaemons:
     base_env: Mapping[str, str] = field(repr=False)
     """What Workers, and so executors, inherit."""
 
-    def properties(self, secret: str) -> str:
-        """Content of spark-defaults.conf, for Master and Workers."""
+    def conf_files(self, secret: str) -> dict[str, str]:
+        """Name to content of what is in their SPARK_CONF_DIR.
+
+        What a log says without a configuration of its own differs among Spark versions.
+        """
+        return {
+            "spark-defaults.conf": self._properties(secret),
+            "log4j.properties": _LOG4J,  # Spark before 3.3
+            "log4j2.properties": _LOG4J2,
+        }
+
+    def _properties(self, secret: str) -> str:
         settings = {
             "spark.authenticate": "true",
             "spark.authenticate.secret": secret,

@@ -90,5 +90,6 @@ def _communicate(child: "subprocess.Popen[str]", cancelled: Cancelled) -> tuple[
 
 def _failure(arguments: Sequence[str], stderr: str) -> ClusterFailedError:
     hint = next((hint for sign, hint in _HINTS if sign in stderr), _OTHERWISE)
+    wanted = arguments[-1] if arguments[0] == "pip" else "Python"
     said = " ".join(stderr.split())[-_SAID_LIMIT:] or "it said nothing"
-    return ClusterFailedError(f"uv could not install {arguments[-1]}: {said}", hint=hint)
+    return ClusterFailedError(f"uv could not install {wanted}: {said}", hint=hint)
