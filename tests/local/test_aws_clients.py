@@ -6,12 +6,15 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
 
 from selfserve.local.endpoint import BUCKET, LocalEndpoint
+
+if TYPE_CHECKING:
+    from mypy_boto3_emr.type_defs import WaiterConfigTypeDef
 
 pytestmark = pytest.mark.spark
 
@@ -105,7 +108,7 @@ def test_boto3_with_emrs_own_waiters_runs_a_transient_cluster(endpoint: LocalEnd
             }
         ],
     )["JobFlowId"]
-    quick = {"Delay": 1, "MaxAttempts": 600}
+    quick: WaiterConfigTypeDef = {"Delay": 1, "MaxAttempts": 600}
     [step] = emr.list_steps(ClusterId=cluster_id)["Steps"]
     emr.get_waiter("step_complete").wait(
         ClusterId=cluster_id, StepId=step["Id"], WaiterConfig=quick

@@ -13,7 +13,7 @@ BUCKET = "selfserve-local"
 
 @dataclass(frozen=True, slots=True)
 class LocalEndpoint:
-    """One URL serves both EMR and S3; requests are told apart by the service they are signed for."""
+    """One URL serves EMR and S3; requests are told apart by the service they are signed for."""
 
     url: str
     access_key: str
