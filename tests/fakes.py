@@ -294,7 +294,7 @@ class FakeBackend:
         if step is None or not step.path:
             return
         self._enter_step(step, step.path.pop(0))
-        if not step.seen.state.is_over:
+        if not step.seen.state.is_over or cluster.seen.state.is_gone:
             return
         failed = step.seen.state is StepState.FAILED
         if failed and step.spec.on_failure is ActionOnFailure.TERMINATE_CLUSTER:

@@ -1,7 +1,7 @@
 """Watch a run to its end: pass its output on as it appears, then say how it ended."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from selfserve.core.cluster import Cluster, ClusterState, Step, StepState
@@ -16,6 +16,14 @@ from selfserve.usecases.waiting import cluster_failed, wait_for_cluster
 _READ_EVERY_LOCALLY = timedelta(milliseconds=300)
 _READ_EVERY_ON_AWS = timedelta(seconds=1)
 _CLUSTER_ENDS_WITHIN = timedelta(minutes=10)
+
+_CLUSTERS_OWN_REASONS = {  # of EMR's ClusterStateChangeReasonCode
+    "INTERNAL_ERROR",
+    "VALIDATION_ERROR",
+    "INSTANCE_FAILURE",
+    "INSTANCE_FLEET_TIMEOUT",
+    "BOOTSTRAP_FAILURE",
+}
 
 Emit = Callable[[StreamName, bytes], None]
 
@@ -49,13 +57,12 @@ def follow(
         tails = [OutputTail(target.store, run.id, stream) for stream in StreamName]
     output = _Output(tails, emit)
     step = _follow_step(target, run, output, report)
-    placement = run.placement
-    cluster = target.backend.describe(placement.cluster_id)
+    cluster = target.backend.describe(run.placement.cluster_id)
     outcome = Outcome(run, step, cluster, read_result(target.store, run.id))
     if outcome.result is None and not output.has_begun:
         _emit_step_output(target, outcome, emit, report)
     if run.submission.is_transient:
-        _wait_for_end(target, outcome, report)
+        return replace(outcome, cluster=_wait_for_end(target, cluster, report))
     return outcome
 
 
@@ -175,11 +182,11 @@ class _Watch:
 
 
 def _died_first(cluster: Cluster) -> bool:
-    """Whether the cluster ended for a reason of its own, not because of the step."""
-    return (
-        cluster.state is ClusterState.TERMINATED_WITH_ERRORS
-        and cluster.reason_code != "STEP_FAILURE"
-    )
+    """Whether the cluster ended, or is about to, for a reason of its own and not the step's."""
+    if cluster.state is ClusterState.TERMINATING:
+        return cluster.reason_code in _CLUSTERS_OWN_REASONS
+    is_broken = cluster.state is ClusterState.TERMINATED_WITH_ERRORS
+    return is_broken and cluster.reason_code != "STEP_FAILURE"
 
 
 def _emit_step_output(target: Target, outcome: Outcome, emit: Emit, report: Report) -> None:
@@ -192,7 +199,7 @@ def _emit_step_output(target: Target, outcome: Outcome, emit: Emit, report: Repo
         emit(stream, body)
 
 
-def _wait_for_end(target: Target, outcome: Outcome, report: Report) -> None:
+def _wait_for_end(target: Target, made_for_run: Cluster, report: Report) -> Cluster:
     """Wait until the run's own cluster has begun to end; on this machine, until it is gone."""
     deadline = target.clock.now() + _CLUSTER_ENDS_WITHIN
 
@@ -200,8 +207,9 @@ def _wait_for_end(target: Target, outcome: Outcome, report: Report) -> None:
         is_enough = state.is_gone if target.is_local else not state.is_live
         return is_enough or target.clock.now() > deadline
 
-    cluster = wait_for_cluster(target, outcome.cluster.id, is_ending, report=report)
+    cluster = wait_for_cluster(target, made_for_run.id, is_ending, report=report)
     if cluster.state.is_live:
         report(
             Note(f"Cluster {cluster.id} is still up. End it with: selfserve down {cluster.id} -y")
         )
+    return cluster
