@@ -210,7 +210,9 @@ def test_a_job_that_failed_before_the_runner_began_shows_the_steps_own_log(house
     house.step_log(run, "stderr", b"bad option\n")
     house.at_sleeps(
         *[lambda: None] * 10,
-        lambda: house.step_log(run, "controller", b"INFO Step failed with exitCode 1\n"),
+        lambda: house.step_log(
+            run, "controller", b"INFO waitProcessCompletion ended with exit code 1\n"
+        ),
     )
 
     with pytest.raises(JobFailedError):
@@ -225,7 +227,7 @@ def test_the_output_of_sql_comes_from_the_steps_log(house: House) -> None:
     run = house.submit()
     house.step(run, StepState.RUNNING, StepState.COMPLETED)
     house.step_log(run, "stdout", b"42\n")
-    house.step_log(run, "controller", b"INFO Step succeeded with exitCode 0\n")
+    house.step_log(run, "controller", b"INFO waitProcessCompletion ended with exit code 0\n")
 
     raise_for_failure(house.follow(run))
 

@@ -13,6 +13,9 @@ from selfserve.core.run import StreamName
 from selfserve.usecases.progress import Note, Report, Waiting
 from selfserve.usecases.target import Target
 
+# What EMR's step controller writes after the process has ended, and what the local one
+# writes when it could not even start it.
+_LAST_LINES = (b"waitProcessCompletion ended", b"was not started")
 _ARRIVES_WITHIN_LOCALLY = timedelta(seconds=90)
 _ARRIVES_WITHIN_ON_AWS = timedelta(minutes=7)  # EMR pushes every five
 
@@ -64,12 +67,12 @@ def _folder(target: Target, cluster: Cluster, step_id: str) -> str | None:
 
 
 def _is_final(target: Target, folder: str) -> bool:
-    """Whether the logs are complete: EMR also copies them while the step runs.
-
-    The controller's last line tells the exit code, as in "Step succeeded with exitCode 0".
-    """
+    """Whether the logs are complete: EMR also copies them while the step runs."""
     body = target.store.get(f"{folder}controller.gz")
-    return body is not None and b"exitCode" in _unpack(body)
+    if body is None:
+        return False
+    controller = _unpack(body)
+    return any(line in controller for line in _LAST_LINES)
 
 
 def _unpack(body: bytes) -> bytes:
