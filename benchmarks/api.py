@@ -19,13 +19,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
-from selfserve.local.creation import new_cluster
-from selfserve.local.store import Store
 
 from benchmarks.side_by_side import compare
 from selfserve.core.cluster import ClusterState
 from selfserve.local import server
+from selfserve.local.creation import new_cluster
 from selfserve.local.home import Home
+from selfserve.local.store import Store
 
 if TYPE_CHECKING:
     from mypy_boto3_emr import EMRClient
