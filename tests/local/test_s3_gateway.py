@@ -369,7 +369,7 @@ def test_of_fifty_conditional_writers_exactly_one_wins(
 
     assert sorted(outcomes) == ["PreconditionFailed"] * 49 + ["won"]
     assert read(s3, key) == str(outcomes.index("won")).encode()
-    assert not service.gateway._locks._locks
+    assert service.gateway._locks.is_empty()
 
 
 def test_of_fifty_replacing_writers_every_step_is_seen_once(s3: "S3Client", key: str) -> None:
@@ -394,6 +394,25 @@ def test_of_fifty_replacing_writers_every_step_is_seen_once(s3: "S3Client", key:
     assert numbers == list(range(1, 17))
 
 
+def test_readers_of_a_replaced_object_get_the_old_or_the_new(s3: "S3Client", key: str) -> None:
+    bodies = [b"short", b"a longer body"]
+    s3.put_object(Bucket="bucket", Key=key, Body=bodies[0])
+
+    def replace(number: int) -> None:
+        s3.put_object(Bucket="bucket", Key=key, Body=bodies[number % 2])
+
+    def look(_: int) -> bytes:
+        s3.head_object(Bucket="bucket", Key=key)
+        return read(s3, key)
+
+    with ThreadPoolExecutor(6) as pool:
+        written = pool.map(replace, range(60))
+        seen = set(pool.map(look, range(120)))
+        list(written)
+
+    assert seen <= set(bodies)
+
+
 def test_no_key_is_visible_to_other_users_of_the_machine(service: Service) -> None:
     assert service.rclone.pid is not None
     process = psutil.Process(service.rclone.pid)
@@ -402,6 +421,26 @@ def test_no_key_is_visible_to_other_users_of_the_machine(service: Service) -> No
 
     assert KEYS[1] not in " ".join(process.cmdline())
     assert [c.laddr.ip for c in listening] == ["127.0.0.1"]
+
+
+def test_an_idle_rclone_leaves_the_machine_alone(service: Service, s3: "S3Client") -> None:
+    s3.list_objects_v2(Bucket="bucket")
+    process = psutil.Process(service.rclone.pid)
+    before = sum(process.cpu_times()[:2])
+
+    threading.Event().wait(1.0)  # the time is what is measured, not what is waited for
+
+    assert sum(process.cpu_times()[:2]) - before < 0.3
+
+
+def test_what_spark_writes_is_seen_at_once(service: Service, s3: "S3Client") -> None:
+    folder = service.lake.path_of("s3://bucket/fresh")
+    folder.mkdir()
+    for number in range(50):
+        s3.list_objects_v2(Bucket="bucket", Prefix="fresh/")
+        (folder / f"{number % 5}").write_text(f"{number}")
+
+        assert read(s3, f"fresh/{number % 5}") == f"{number}".encode()
 
 
 def test_a_dead_rclone_comes_back(tmp_path: Path) -> None:

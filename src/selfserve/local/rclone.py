@@ -24,8 +24,9 @@ _RESTART_PAUSE_S = 0.5
 
 _ARGUMENTS = (
     *("serve", "s3", "--addr", "127.0.0.1:0"),
-    # Spark writes to the folders behind rclone's back: nothing may be cached.
-    *("--vfs-cache-mode", "off", "--dir-cache-time", "0s", "--poll-interval", "0s"),
+    # Spark writes to the folders behind rclone's back: nothing may be cached. Not for 0s
+    # either, which keeps a core busy; a request takes longer than a millisecond to arrive.
+    *("--vfs-cache-mode", "off", "--dir-cache-time", "1ms", "--poll-interval", "0s"),
 )
 
 

@@ -6,7 +6,8 @@ only decides when a conditional write must not happen at all, and makes the
 look and the write one step for every writer that comes this way.
 
 Not covered: Spark writes the folders directly, and DeleteObjects names its keys
-in a body that is not read here; neither takes the keys' locks.
+in a body that is not read here; neither takes the keys' locks. A listing made
+while an object is being replaced can name it twice, or not at all.
 """
 
 import asyncio
@@ -14,7 +15,6 @@ import hashlib
 import logging
 import re
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from http import HTTPStatus
 from pathlib import Path
 from typing import Protocol
@@ -28,6 +28,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from selfserve.errors import BadInputError
+from selfserve.local.key_locks import KeyLocks
 from selfserve.local.lake import Lake
 from selfserve.local.s3_folders import correct_answer
 
@@ -37,6 +38,7 @@ _HOP_BY_HOP = frozenset({b"connection", b"keep-alive", b"proxy-connection", b"te
 _NOT_FOR_CLIENTS = _HOP_BY_HOP | {b"transfer-encoding"}  # the server frames its answers itself
 _ACCESS_KEY = re.compile(r"(?:Credential=|^)([^/,\s]+)/\d{8}/")
 _WRITES = frozenset({"PUT", "POST", "DELETE"})
+_PATIENCE_S = 5.0
 _DRAIN_BYTES = 8 * 1024 * 1024
 _TIMEOUT = httpx.Timeout(None, connect=10.0)  # how long a transfer takes is the client's business
 
@@ -64,22 +66,18 @@ class S3Gateway:
     def __init__(self, upstream: Upstream, lake: Lake) -> None:
         self._upstream = upstream
         self._lake = lake
-        self._locks = _KeyLocks()
+        self._locks = KeyLocks(patience_s=_PATIENCE_S)
         self._client: httpx.AsyncClient | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         request = Request(scope, receive)
         bucket, key = _bucket_and_key(request)
-        if request.method not in _WRITES or not bucket:
-            await self._forward(request, send)
-        elif not key:
-            await self._forward(request, send)
-            self._lake.publish_buckets()  # one may have been made or deleted
-        elif "uploadId" in request.query_params and request.method == "PUT":
-            await self._forward(request, send)  # a part: nothing is visible before the completion
+        is_part = "uploadId" in request.query_params and request.method == "PUT"
+        if request.method not in _WRITES or not key or is_part:
+            await self._forward(request, send)  # no object changes
         else:
-            async with self._locks.hold(f"{bucket}/{key}"):
+            async with self._locks.writing(f"{bucket}/{key}"):
                 refusal = await self._refusal(request, bucket, key)
                 if refusal is None:
                     await self._forward(request, send)
@@ -118,7 +116,7 @@ class S3Gateway:
 
     async def _forward(self, request: Request, send: Send) -> None:
         try:
-            answer = await self._ask(request)
+            answer, body = await self._begin(request)
         except httpx.TransportError as error:
             _log.warning("rclone did not answer %s %s: %r", request.method, request.url.path, error)
             down = _error(*_DOWN, request)
@@ -129,7 +127,7 @@ class S3Gateway:
             if corrected is not None:
                 await Response(status_code=corrected)(request.scope, request.receive, send)
                 return
-            response = StreamingResponse(answer.aiter_raw(), status_code=answer.status_code)
+            response = StreamingResponse(body, status_code=answer.status_code)
             response.raw_headers = [
                 (name.lower(), value)
                 for name, value in answer.headers.raw
@@ -140,14 +138,38 @@ class S3Gateway:
             await answer.aclose()
 
     def _correct(self, request: Request, status: int) -> HTTPStatus | None:
+        """What else follows from a request that was answered so; see `correct_answer`."""
         bucket, key = _bucket_and_key(request)
-        if request.method not in _WRITES or not key or "uploadId" in request.query_params:
+        if request.method not in _WRITES or "uploadId" in request.query_params:
+            return None
+        if not key:
+            self._lake.publish_buckets()  # one may have been made or deleted
             return None
         try:
             path = self._lake.path_of(f"s3://{bucket}/{key}")
         except BadInputError:
             return None
         return correct_answer(request.method, path, status, is_marker=key.endswith("/"))
+
+    async def _begin(self, request: Request) -> tuple[httpx.Response, AsyncIterator[bytes]]:
+        """The answer, once its body has begun to come."""
+        bucket, key = _bucket_and_key(request)
+        if request.method not in {"GET", "HEAD"} or not key:
+            return await self._first_bytes(request)
+        # rclone takes an object away for a moment before it replaces it, and looks at a file
+        # before it opens it. Once its first bytes have come, a reader has its version for good.
+        async with self._locks.reading(f"{bucket}/{key}"):
+            return await self._first_bytes(request)
+
+    async def _first_bytes(self, request: Request) -> tuple[httpx.Response, AsyncIterator[bytes]]:
+        answer = await self._ask(request)
+        body = answer.aiter_raw()
+        try:
+            first = await anext(body, b"")
+        except httpx.TransportError:
+            await answer.aclose()
+            raise
+        return answer, _rejoin(first, body)
 
     async def _ask(self, request: Request) -> httpx.Response:
         if self._client is None:
@@ -167,25 +189,10 @@ class S3Gateway:
         return await self._client.send(question, stream=True)
 
 
-class _KeyLocks:
-    """A lock for every key that is being written; forgotten when nobody waits for it."""
-
-    def __init__(self) -> None:
-        self._locks: dict[str, tuple[asyncio.Lock, int]] = {}
-
-    @asynccontextmanager
-    async def hold(self, key: str) -> AsyncIterator[None]:
-        lock, users = self._locks.get(key, (asyncio.Lock(), 0))
-        self._locks[key] = (lock, users + 1)
-        try:
-            async with lock:
-                yield
-        finally:
-            _, users = self._locks[key]
-            if users == 1:
-                del self._locks[key]
-            else:
-                self._locks[key] = (lock, users - 1)
+async def _rejoin(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield first
+    async for chunk in rest:
+        yield chunk
 
 
 _Refusal = tuple[HTTPStatus, str, str]
