@@ -23,9 +23,9 @@ import boto3
 from benchmarks.side_by_side import compare
 from selfserve.core.cluster import ClusterState
 from selfserve.local import server
-from selfserve.local.creation import new_cluster
+from selfserve.local.control.creation import new_cluster
+from selfserve.local.control.store import Store
 from selfserve.local.home import Home
-from selfserve.local.store import Store
 
 if TYPE_CHECKING:
     from mypy_boto3_emr import EMRClient

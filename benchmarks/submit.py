@@ -18,7 +18,7 @@ from examples.demo import SAMPLE
 from benchmarks.side_by_side import command, compare
 from selfserve.local import server
 from selfserve.local.home import Home
-from selfserve.local.runtime import Runtime, ensure_runtime
+from selfserve.local.runtime.install import Runtime, ensure_runtime
 
 SPARK = "3.5.8"
 _SELFSERVE = str(Path(sys.executable).with_name("selfserve"))

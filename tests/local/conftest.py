@@ -8,8 +8,8 @@ import pytest
 
 from selfserve.local import server
 from selfserve.local.endpoint import LocalEndpoint
+from selfserve.local.engine.leftovers import find_leftovers
 from selfserve.local.home import Home
-from selfserve.local.leftovers import find_leftovers
 
 
 def processes_of(home: Path) -> list[psutil.Process]:

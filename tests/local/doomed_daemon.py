@@ -10,7 +10,7 @@ import threading
 from pathlib import Path
 
 from local.engine_bench import Events, cluster, make_engine, run_step, up
-from selfserve.local.events import EngineReady
+from selfserve.local.control.events import EngineReady
 
 
 def main() -> None:

@@ -15,17 +15,17 @@ from typing import TypeVar
 from local.example_clusters import NOON, starting
 from selfserve.core.cluster import ClusterState, StepState
 from selfserve.errors import BadInputError
-from selfserve.local.engine import SparkEngine
-from selfserve.local.events import EngineFailed, EngineStopped, Event, StepExited
+from selfserve.local.control.events import EngineFailed, EngineStopped, Event, StepExited
+from selfserve.local.control.records import ClusterRecord, StepRecord
+from selfserve.local.engine.machine import Machine
+from selfserve.local.engine.pins import SparkPin
+from selfserve.local.engine.processes import find_marked
+from selfserve.local.engine.spark_engine import SparkEngine
+from selfserve.local.engine.step_runs import StepTools
 from selfserve.local.home import write_private
-from selfserve.local.lake import Lake
-from selfserve.local.machine import Machine
-from selfserve.local.pins import SparkPin
-from selfserve.local.processes import find_marked
-from selfserve.local.records import ClusterRecord, StepRecord
-from selfserve.local.runtime import RuntimeSource
-from selfserve.local.step_command import StepCommand, StepContext
-from selfserve.local.step_runs import StepTools
+from selfserve.local.lake.folders import Lake
+from selfserve.local.runtime.install import RuntimeSource
+from selfserve.local.steps.command import StepCommand, StepContext
 
 CANNOT_RUN = "cannot-run"
 """The program of a step that `plan` refuses."""

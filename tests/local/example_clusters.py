@@ -6,10 +6,10 @@ from random import Random
 from typing import Any
 
 from selfserve.core.cluster import ClusterState, StepState
-from selfserve.local.creation import new_cluster, new_steps
-from selfserve.local.events import EngineProvisioned, EngineReady
-from selfserve.local.model import advance
-from selfserve.local.records import ClusterRecord, StepRecord
+from selfserve.local.control.creation import new_cluster, new_steps
+from selfserve.local.control.events import EngineProvisioned, EngineReady
+from selfserve.local.control.model import advance
+from selfserve.local.control.records import ClusterRecord, StepRecord
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 

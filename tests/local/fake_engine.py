@@ -7,7 +7,7 @@ and tells them itself. That is the hardest case for a controller, too.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from selfserve.local.events import (
+from selfserve.local.control.events import (
     EngineFailed,
     EngineProvisioned,
     EngineReady,
@@ -15,8 +15,8 @@ from selfserve.local.events import (
     Event,
     StepExited,
 )
-from selfserve.local.ports import Notify
-from selfserve.local.records import ClusterRecord, StepRecord
+from selfserve.local.control.ports import Notify
+from selfserve.local.control.records import ClusterRecord, StepRecord
 
 HOLD = "hold"
 """As an exit code: the step runs until the test calls `finish_step`."""
@@ -24,7 +24,7 @@ HOLD = "hold"
 
 @dataclass
 class FakeEngine:
-    """Implements `selfserve.local.ports.Engine`.
+    """Implements `selfserve.local.control.ports.Engine`.
 
     `exit_codes` tells by step name how a step ends; others end with `exit_code`.
     `calls` is what was asked for, in order, such as ("start_step", "s-1").

@@ -9,12 +9,12 @@ from pathlib import Path
 import psutil
 
 from selfserve.core.cluster import ClusterState, StepState
-from selfserve.local.lake import Lake
-from selfserve.local.records import ClusterRecord, StepRecord
-from selfserve.local.runtime import Runtime, ensure_runtime
-from selfserve.local.step_command import StepContext
-from selfserve.local.step_files import prepare
-from selfserve.local.steps import plan_step
+from selfserve.local.control.records import ClusterRecord, StepRecord
+from selfserve.local.lake.folders import Lake
+from selfserve.local.runtime.install import Runtime, ensure_runtime
+from selfserve.local.steps.command import StepContext
+from selfserve.local.steps.files import prepare
+from selfserve.local.steps.plan import plan_step
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 DEADLINE_S = 600

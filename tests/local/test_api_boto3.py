@@ -17,9 +17,9 @@ from starlette.types import Receive, Scope, Send
 from local.api_house import launch_request
 from local.example_clusters import step_config
 from local.fake_engine import FakeEngine
-from selfserve.local.api import make_app
-from selfserve.local.controller import Controller
-from selfserve.local.store import Store
+from selfserve.local.api.app import make_app
+from selfserve.local.control.controller import Controller
+from selfserve.local.control.store import Store
 
 if TYPE_CHECKING:
     from mypy_boto3_emr import EMRClient

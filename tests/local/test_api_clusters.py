@@ -10,7 +10,7 @@ import pytest
 from local.api_house import ApiHouse, api_house, group_instances, marker_of
 from local.example_clusters import NOON, minutes, step_config
 from local.fake_engine import HOLD
-from selfserve.local.events import EngineFailed
+from selfserve.local.control.events import EngineFailed
 
 NO_CLUSTER = "InvalidRequestException: Cluster id 'j-NONE' is not valid."
 NO_JOB_FLOW = "ValidationException: Specified job flow ID does not exist."

@@ -17,10 +17,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 import selfserve
 from local.api_house import launch_request
 from local.fake_engine import FakeEngine
-from selfserve.local.api import HEALTH_PATH, make_app
-from selfserve.local.controller import Controller
-from selfserve.local.records import ClusterRecord
-from selfserve.local.store import Store, StoreError
+from selfserve.local.api.app import HEALTH_PATH, make_app
+from selfserve.local.control.controller import Controller
+from selfserve.local.control.records import ClusterRecord
+from selfserve.local.control.store import Store, StoreError
 
 URL = "http://127.0.0.1:4566"
 KEY = Credentials("AKLOCAL", "the secret")

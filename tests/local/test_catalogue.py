@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from local.step_bench import StepBench, listening_addresses, pinned_runtime
-from selfserve.local.catalogue import Catalogue
+from selfserve.local.lake.catalogue import Catalogue
 
 pytestmark = [pytest.mark.spark, pytest.mark.xdist_group("step_bench")]
 

@@ -14,9 +14,9 @@ from local.example_clusters import NOON, minutes, request, step_config, step_sta
 from local.fake_engine import HOLD, FakeEngine
 from selfserve.core.cluster import ClusterState, StepState
 from selfserve.errors import NotFoundError, RefusedByPolicyError
-from selfserve.local.controller import RETENTION, Controller
-from selfserve.local.creation import new_steps
-from selfserve.local.events import (
+from selfserve.local.control.controller import RETENTION, Controller
+from selfserve.local.control.creation import new_steps
+from selfserve.local.control.events import (
     CapacityRequested,
     EngineFailed,
     EngineStopped,
@@ -26,8 +26,8 @@ from selfserve.local.events import (
     StepsCancelRequested,
     TerminateRequested,
 )
-from selfserve.local.records import ClusterRecord
-from selfserve.local.store import Store, StoreError
+from selfserve.local.control.records import ClusterRecord
+from selfserve.local.control.store import Store, StoreError
 
 DEADLINE_S = 60.0
 

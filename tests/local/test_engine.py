@@ -20,16 +20,16 @@ from local.engine_bench import (
     up,
 )
 from selfserve.core.launch import NodeRole
-from selfserve.local.engine import SparkEngine
-from selfserve.local.events import (
+from selfserve.local.control.events import (
     EngineFailed,
     EngineProgress,
     EngineProvisioned,
     EngineReady,
     EngineStopped,
 )
-from selfserve.local.processes import find_marked
-from selfserve.local.records import ClusterRecord, StepRecord
+from selfserve.local.control.records import ClusterRecord, StepRecord
+from selfserve.local.engine.processes import find_marked
+from selfserve.local.engine.spark_engine import SparkEngine
 
 pytestmark = [pytest.mark.spark, pytest.mark.xdist_group("engine")]
 

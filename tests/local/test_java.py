@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from selfserve.errors import ClusterFailedError
-from selfserve.local.java import Java, find_java, probe
-from selfserve.local.spark_needs import needs_of
+from selfserve.local.runtime.java import Java, find_java, probe
+from selfserve.local.runtime.spark_needs import needs_of
 
 INSTALLED = Path("/installed")
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from selfserve.errors import BadInputError
-from selfserve.local.lake import Lake, is_bucket_name
+from selfserve.local.lake.folders import Lake, is_bucket_name
 
 
 @pytest.fixture

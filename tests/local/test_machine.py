@@ -3,10 +3,10 @@
 import pytest
 
 from local.example_clusters import starting
-from selfserve.local.machine import Machine, plan_workers, this_machine
-from selfserve.local.pins import SparkPin, pin_of
-from selfserve.local.python_choice import decide_python
-from selfserve.local.spark_needs import Version, needs_of
+from selfserve.local.engine.machine import Machine, plan_workers, this_machine
+from selfserve.local.engine.pins import SparkPin, pin_of
+from selfserve.local.runtime.python_choice import decide_python
+from selfserve.local.runtime.spark_needs import Version, needs_of
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from local.engine_bench import eventually
-from selfserve.local.processes import (
+from selfserve.local.engine.processes import (
     ManagedProcess,
     Marker,
     adopt,

@@ -21,10 +21,10 @@ from local.engine_bench import (
     up,
 )
 from selfserve.core.cluster import StepState
-from selfserve.local.cluster_folder import ClusterFolder
-from selfserve.local.events import EngineFailed, EngineReady, EngineStopped
-from selfserve.local.processes import Marker, end, find_marked, spawn
-from selfserve.local.records import StepRecord
+from selfserve.local.control.events import EngineFailed, EngineReady, EngineStopped
+from selfserve.local.control.records import StepRecord
+from selfserve.local.engine.cluster_folder import ClusterFolder
+from selfserve.local.engine.processes import Marker, end, find_marked, spawn
 
 TESTS = Path(__file__).parents[1]
 COUNT = """

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from selfserve.errors import ClusterFailedError
-from selfserve.local.runtime import Runtime, RuntimeSource, ensure_runtime
-from selfserve.local.uv_tool import Uv
+from selfserve.local.runtime.install import Runtime, RuntimeSource, ensure_runtime
+from selfserve.local.runtime.uv_tool import Uv
 
 JAVA = """#!/bin/sh
 echo '    java.home = /opt/jdk' >&2

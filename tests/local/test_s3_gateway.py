@@ -20,9 +20,9 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from starlette.types import Receive, Scope, Send
 
-from selfserve.local.lake import Lake
-from selfserve.local.rclone import RcloneServer
-from selfserve.local.s3_gateway import S3Gateway
+from selfserve.local.lake.folders import Lake
+from selfserve.local.lake.rclone import RcloneServer
+from selfserve.local.lake.s3_gateway import S3Gateway
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -11,8 +11,8 @@ from botocore.auth import SigV4Auth, SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from selfserve.local.api_errors import ApiError
-from selfserve.local.sigv4 import SignedRequest, is_loopback_host, service_of, verify
+from selfserve.local.api.errors import ApiError
+from selfserve.local.api.sigv4 import SignedRequest, is_loopback_host, service_of, verify
 
 KEYS = {"AKLOCAL": "the secret"}
 SIGNER = Credentials("AKLOCAL", "the secret")

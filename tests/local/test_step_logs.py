@@ -10,10 +10,10 @@ import pytest
 
 from selfserve.core.cluster import ClusterState, StepState
 from selfserve.core.launch import NodeRole
-from selfserve.local.lake import Lake
-from selfserve.local.records import ClusterRecord, InstanceRecord, StepRecord
-from selfserve.local.step_command import StepCommand
-from selfserve.local.step_logs import (
+from selfserve.local.control.records import ClusterRecord, InstanceRecord, StepRecord
+from selfserve.local.lake.folders import Lake
+from selfserve.local.steps.command import StepCommand
+from selfserve.local.steps.logs import (
     begin_controller,
     end_controller,
     publish,

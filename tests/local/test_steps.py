@@ -11,9 +11,9 @@ import pytest
 
 from local.step_bench import StepBench, pinned_runtime
 from selfserve.errors import BadInputError
-from selfserve.local.lake import Lake
-from selfserve.local.step_command import LocalizedFile, StepCommand
-from selfserve.local.step_files import prepare
+from selfserve.local.lake.folders import Lake
+from selfserve.local.steps.command import LocalizedFile, StepCommand
+from selfserve.local.steps.files import prepare
 
 JOB = """
 import json, os, sys, tempfile

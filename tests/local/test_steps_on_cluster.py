@@ -12,11 +12,11 @@ import psutil
 import pytest
 
 from local.engine_bench import PIN, TWO_WORKERS, Events, cluster, eventually, run_step, up
-from selfserve.local.engine import SparkEngine
-from selfserve.local.events import EngineReady, EngineStopped
-from selfserve.local.lake import Lake
-from selfserve.local.processes import find_marked
-from selfserve.local.records import ClusterRecord, StepRecord
+from selfserve.local.control.events import EngineReady, EngineStopped
+from selfserve.local.control.records import ClusterRecord, StepRecord
+from selfserve.local.engine.processes import find_marked
+from selfserve.local.engine.spark_engine import SparkEngine
+from selfserve.local.lake.folders import Lake
 
 pytestmark = [pytest.mark.spark, pytest.mark.xdist_group("engine")]
 

@@ -17,8 +17,13 @@ from hypothesis import strategies as st
 from local.example_clusters import gone, minutes, starting, step_config, up
 from selfserve.core.cluster import ClusterState, StepState
 from selfserve.core.launch import NodeRole
-from selfserve.local.records import ClusterRecord, InstanceRecord, NodeGroupRecord, StepRecord
-from selfserve.local.store import SCHEMA_VERSION, Store, StoreError, from_json, to_json
+from selfserve.local.control.records import (
+    ClusterRecord,
+    InstanceRecord,
+    NodeGroupRecord,
+    StepRecord,
+)
+from selfserve.local.control.store import SCHEMA_VERSION, Store, StoreError, from_json, to_json
 
 TEXT = st.text(st.characters(), max_size=8)  # lone surrogates included: JSON requests can have them
 TIMES = st.timedeltas(timedelta(0), timedelta(days=40_000)).map(
@@ -174,7 +179,7 @@ import os, signal, sys
 from dataclasses import replace
 from pathlib import Path
 from local.example_clusters import starting
-from selfserve.local.store import Store
+from selfserve.local.control.store import Store
 
 store = Store(Path(sys.argv[1]))
 for number in range(25):

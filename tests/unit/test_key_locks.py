@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from selfserve.local.key_locks import KeyLocks
+from selfserve.local.lake.key_locks import KeyLocks
 
 FOREVER_S = 60.0
 

@@ -18,7 +18,7 @@ from local.example_clusters import (
     up,
 )
 from selfserve.core.cluster import ClusterState, StepState
-from selfserve.local.events import (
+from selfserve.local.control.events import (
     CancelStep,
     CapacityRequested,
     Effect,
@@ -38,8 +38,8 @@ from selfserve.local.events import (
     TerminateRequested,
     Tick,
 )
-from selfserve.local.model import advance, effects_after_restart
-from selfserve.local.records import ClusterRecord
+from selfserve.local.control.model import advance, effects_after_restart
+from selfserve.local.control.records import ClusterRecord
 
 WITH_STEP = step_config()
 S = ClusterState

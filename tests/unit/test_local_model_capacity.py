@@ -19,11 +19,16 @@ from local.example_clusters import (
     up,
 )
 from selfserve.core.launch import NodeRole
-from selfserve.local.capacity import resize_problem, units, within_limits
-from selfserve.local.creation import new_cluster
-from selfserve.local.events import CapacityRequested, EngineReady, ResizeEngine, SettingsChanged
-from selfserve.local.model import advance
-from selfserve.local.records import ClusterRecord, Json, NodeGroupRecord
+from selfserve.local.control.capacity import resize_problem, units, within_limits
+from selfserve.local.control.creation import new_cluster
+from selfserve.local.control.events import (
+    CapacityRequested,
+    EngineReady,
+    ResizeEngine,
+    SettingsChanged,
+)
+from selfserve.local.control.model import advance
+from selfserve.local.control.records import ClusterRecord, Json, NodeGroupRecord
 
 PRIMARY, CORE, TASK = NodeRole.PRIMARY, NodeRole.CORE, NodeRole.TASK
 

@@ -9,8 +9,8 @@ import pytest
 from local.example_clusters import NOON, request, starting, step_config
 from selfserve.core.cluster import ClusterState, StepState
 from selfserve.core.launch import NodeRole
-from selfserve.local import ids
-from selfserve.local.creation import new_cluster, new_steps
+from selfserve.local.control import ids
+from selfserve.local.control.creation import new_cluster, new_steps
 
 
 def asked(**instances: Any) -> dict[str, Any]:

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from local.example_clusters import NOON, minutes, request, step_config
 from selfserve.core.cluster import ClusterState, StepState
 from selfserve.core.launch import NodeRole
-from selfserve.local.creation import new_cluster, new_steps
-from selfserve.local.events import (
+from selfserve.local.control.creation import new_cluster, new_steps
+from selfserve.local.control.events import (
     CancelStep,
     CapacityRequested,
     Effect,
@@ -29,8 +29,8 @@ from selfserve.local.events import (
     TerminateRequested,
     Tick,
 )
-from selfserve.local.model import advance
-from selfserve.local.records import ClusterRecord, InstanceRecord, Json
+from selfserve.local.control.model import advance
+from selfserve.local.control.records import ClusterRecord, InstanceRecord, Json
 
 S = ClusterState
 UP = {S.RUNNING, S.WAITING, S.TERMINATING}

@@ -12,7 +12,7 @@ from local.example_clusters import (
     up,
 )
 from selfserve.core.cluster import ClusterState, StepState
-from selfserve.local.events import (
+from selfserve.local.control.events import (
     CancelStep,
     SettingsChanged,
     StartStep,
@@ -21,8 +21,8 @@ from selfserve.local.events import (
     StepsCancelRequested,
     StopEngine,
 )
-from selfserve.local.model import advance
-from selfserve.local.records import ClusterRecord
+from selfserve.local.control.model import advance
+from selfserve.local.control.records import ClusterRecord
 
 C, F, P, R = StepState.CANCELLED, StepState.FAILED, StepState.PENDING, StepState.RUNNING
 DONE, CANCELLING = StepState.COMPLETED, StepState.CANCEL_PENDING

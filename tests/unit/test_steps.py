@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from selfserve.core.cluster import ClusterState, StepState
 from selfserve.errors import BadInputError
-from selfserve.local.records import ClusterRecord, StepRecord
-from selfserve.local.step_command import LocalizedFile, StepCommand, StepContext
-from selfserve.local.step_launch import to_properties
-from selfserve.local.step_sizes import parse_mib
-from selfserve.local.steps import needs_catalogue, plan_step
+from selfserve.local.control.records import ClusterRecord, StepRecord
+from selfserve.local.steps.command import LocalizedFile, StepCommand, StepContext
+from selfserve.local.steps.launch import to_properties
+from selfserve.local.steps.plan import needs_catalogue, plan_step
+from selfserve.local.steps.sizes import parse_mib
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 GLUE = "com.amazonaws.glue.catalog.metastore.AWSGlueDataCatalogHiveClientFactory"

@@ -22,16 +22,16 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 import selfserve
 from selfserve.errors import ClusterFailedError, SelfserveError
-from selfserve.local.api import make_app
-from selfserve.local.controller import Controller
+from selfserve.local.api.app import make_app
+from selfserve.local.control.controller import Controller
+from selfserve.local.control.events import TerminateRequested
+from selfserve.local.control.store import Store
 from selfserve.local.endpoint import BUCKET, REGION
-from selfserve.local.engine import SparkEngine
-from selfserve.local.events import TerminateRequested
+from selfserve.local.engine.spark_engine import SparkEngine
 from selfserve.local.home import DaemonFile, Home, cannot_write, write_private
-from selfserve.local.lake import Lake
-from selfserve.local.rclone import RcloneServer
-from selfserve.local.s3_gateway import make_gateway
-from selfserve.local.store import Store
+from selfserve.local.lake.folders import Lake
+from selfserve.local.lake.rclone import RcloneServer
+from selfserve.local.lake.s3_gateway import make_gateway
 
 _log = logging.getLogger("selfserve.local.daemon")
 

@@ -94,7 +94,7 @@ def stop(home: Home | None = None) -> bool:
 
     Live clusters are terminated first. Returns when the processes are gone.
     """
-    from selfserve.local.leftovers import end_leftovers  # noqa: PLC0415  only this verb needs psutil
+    from selfserve.local.engine.leftovers import end_leftovers  # noqa: PLC0415  only this verb needs psutil
 
     home = home or local_home()
     if not home.root.is_dir():

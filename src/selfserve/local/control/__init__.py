@@ -1,0 +1,1 @@
+"""What the endpoint knows and decides: records, events, the pure state machine, the store."""

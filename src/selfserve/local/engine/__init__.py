@@ -1,0 +1,1 @@
+"""Decisions become processes: Masters, Workers and steps, found again after a crash."""
