@@ -20,7 +20,7 @@ import boto3
 
 from selfserve.core.releases import load_releases
 from selfserve.local.endpoint import BUCKET
-from selfserve.local.runtime import ensure_runtime
+from selfserve.local.runtime.install import ensure_runtime
 
 SELFSERVE = str(Path(sys.executable).with_name("selfserve"))
 ENVIRONMENT = {**os.environ, "SELFSERVE_ON": "local"}
@@ -28,6 +28,8 @@ JOBS = Path(os.path.relpath(Path(__file__).parent)) / "movie_recommender"
 PROFILE = "spark-ml"
 CLUSTER = "demo"
 FOLDER = f"s3://{BUCKET}/demo"
+# Spark plans for big data: 200 partitions a shuffle, unless told that a few will do.
+FEW_TASKS = ("--conf", "spark.sql.shuffle.partitions=4")
 # 1,501 ratings of MovieLens that every Spark brings along.
 SAMPLE = "data/mllib/als/sample_movielens_ratings.txt"
 
@@ -108,7 +110,7 @@ def s3_client() -> Any:  # noqa: ANN401  boto3 makes its classes when it runs
 
 def submit(job: str, *arguments: str) -> None:
     """Submit one of the jobs beside this file."""
-    selfserve("submit", str(JOBS / job), *arguments)
+    selfserve("submit", str(JOBS / job), *FEW_TASKS, *arguments)
 
 
 def selfserve(*arguments: str) -> None:

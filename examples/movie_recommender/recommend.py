@@ -34,6 +34,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     ).first()
     say(f"{total.ratings:,} ratings by {total.users:,} users of {total.movies:,} films")
 
+    # Each block is a task of each of many small stages; ten is what ALS would take for any data.
+    blocks = min(10, 1 + total.ratings // 100_000)
     als = ALS(
         userCol="user",
         itemCol="movie",
@@ -41,6 +43,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         rank=options.rank,
         maxIter=options.iterations,
         regParam=options.regularization,
+        numUserBlocks=blocks,
+        numItemBlocks=blocks,
         seed=options.seed,
         coldStartStrategy="drop",  # a user or film without training data has no prediction
     )
