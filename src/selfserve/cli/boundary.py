@@ -8,7 +8,7 @@ reach the test.
 import errno
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import typer
@@ -18,7 +18,6 @@ from selfserve.cli import output
 from selfserve.cli.options import asked_for_debug
 from selfserve.errors import BadInputError, InterruptedByUserError, SelfserveError
 
-_REPORT = "https://github.com/selfserve/selfserve/issues"
 _MACHINE_TROUBLE = {  # the machine's state, not a bug and not the user's typing
     errno.ENOSPC: "Free some space and run the command again.",
     errno.EDQUOT: "Your disk quota is used up; free some space.",
@@ -84,20 +83,16 @@ class ErrorBoundary(TyperGroup):
         sys.exit(exit_code or 0)
 
 
-def run() -> None:
-    """Run the command line of this process; never returns."""
-    from typer.main import get_command
-
-    from selfserve.cli.app import app
-
+def run(command_line: Callable[[], object]) -> None:
+    """Run the command line of this process, whose errors become text; never returns."""
     try:
-        get_command(app)()
+        command_line()
     except Exception as error:  # noqa: BLE001  the net under everything
         if _wants_traceback():
             output.show_traceback(error)
         output.show_error(
             f"This is a bug in selfserve: {type(error).__name__}: {error}",
-            f"Run it again with --debug, and report what it prints at {_REPORT}",
+            "Run it again with --debug, and send what it prints to those who maintain selfserve.",
         )
         sys.exit(1)
 
