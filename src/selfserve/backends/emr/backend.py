@@ -209,8 +209,8 @@ def _emr_errors(doing: str, *, once: bool = False) -> Iterator[None]:
             if _says(error, _PROTECTED):
                 raise RefusedByPolicyError(
                     f"Refused while {doing}: the cluster is protected from termination.",
-                    hint="If it may end: aws emr modify-cluster-attributes --no-termination-"
-                    "protected --cluster-ids ID",
+                    hint="If it may end: aws emr modify-cluster-attributes "
+                    "--no-termination-protected --cluster-id ID",
                 ) from error
             raise
 
