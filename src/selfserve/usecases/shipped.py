@@ -1,6 +1,6 @@
-"""The folders that come with selfserve: cluster profiles and bootstrap scripts.
+"""Profiles and bootstrap scripts that come with selfserve, and the user's own scripts.
 
-A wheel carries them inside the package; in a checkout they stand at its root.
+A wheel carries the shipped folders inside the package; in a checkout they stand at its root.
 """
 
 from pathlib import Path
@@ -8,6 +8,7 @@ from pathlib import Path
 import selfserve
 from selfserve.core.did_you_mean import did_you_mean
 from selfserve.errors import BadInputError
+from selfserve.usecases.config_file import profiles_folder
 
 
 def shipped_folder(name: str) -> Path:
@@ -23,18 +24,23 @@ def shipped_folder(name: str) -> Path:
     raise RuntimeError(f"this installation of selfserve lacks its folder {name}")
 
 
+def bootstrap_folders() -> tuple[Path, ...]:
+    """Where bootstrap scripts are looked for, nearest first, as profiles are."""
+    return (Path("bootstrap"), profiles_folder().parent / "bootstrap", shipped_folder("bootstrap"))
+
+
 def read_bootstrap_script(name: str) -> bytes:
-    """The content of one bootstrap script, by its file name.
+    """The content of the nearest bootstrap script of this file name.
 
     Raises:
-        BadInputError: selfserve ships no such script.
+        BadInputError: there is no such script.
     """
-    folder = shipped_folder("bootstrap")
-    try:
-        return (folder / name).read_bytes()
-    except FileNotFoundError as error:
-        known = sorted(path.name for path in folder.glob("*.sh"))
-        raise BadInputError(
-            f"There is no bootstrap script {name}{did_you_mean(name, known)}",
-            hint=f"Name one of these in the profile: {', '.join(known) or '(none)'}",
-        ) from error
+    folders = bootstrap_folders()
+    for folder in folders:
+        if (folder / name).is_file():
+            return (folder / name).read_bytes()
+    known = sorted({path.name for folder in folders for path in folder.glob("*.sh")})
+    raise BadInputError(
+        f"There is no bootstrap script {name}{did_you_mean(name, known)}",
+        hint=f"Put it into ./bootstrap/, or name one of these: {', '.join(known)}",
+    )
