@@ -16,7 +16,7 @@ def test_a_name_is_read_back_as_it_was_written() -> None:
 
 
 def test_the_longest_name_fits_into_emr() -> None:
-    assert len(str(ClusterName(*["x" * 48] * 5))) <= naming.EMR_NAME_LIMIT
+    assert len(str(ClusterName(*["x" * 48] * 5))) <= 256
 
 
 @pytest.mark.parametrize(

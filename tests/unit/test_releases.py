@@ -14,7 +14,7 @@ def test_each_spark_version_pins_the_newest_release_as_the_sources_say() -> None
     text = files("selfserve.core").joinpath("data/emr_releases.yaml").read_text("utf-8")
     newest = yaml.safe_load(text)["spark_to_newest_emr"]
 
-    chosen = {version: TABLE.by_spark(version) for version in newest}
+    chosen = {version: TABLE.choose(spark=version) for version in newest}
 
     assert {version: found and found.label for version, found in chosen.items()} == newest
 

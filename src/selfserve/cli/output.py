@@ -50,10 +50,6 @@ class Output:
         if not self._quiet:
             _write(sys.stderr, text + "\n")
 
-    def warn(self, text: str) -> None:
-        """Talk that --quiet does not silence."""
-        _write(sys.stderr, f"warning: {text}\n")
-
 
 def pass_through(chunk: bytes, *, to_stderr: bool = False) -> None:
     """A job's own output, byte for byte."""

@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/emr/latest/APIReference/API_ClusterStatus.html).
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 
 from selfserve.core.naming import ClusterName
@@ -103,7 +103,6 @@ class Cluster(ClusterSummary):
     log_uri: str | None
     keep_alive: bool
     termination_protected: bool
-    idle_timeout: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)

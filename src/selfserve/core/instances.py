@@ -62,11 +62,6 @@ class InstanceTable:
         """The type of this name."""
         return self.types.get(name)
 
-    def supports(self, name: str, release_label: str) -> bool:
-        """Whether EMR takes the type in this release; False for a type not in the table."""
-        found = self.types.get(name)
-        return found is not None and found.supported_by(release_label)
-
 
 @cache
 def load_instances() -> InstanceTable:

@@ -10,9 +10,9 @@ from typing import Self
 
 PREFIX = "selfserve"
 S3_PREFIX = "selfserve/"
-EMR_NAME_LIMIT = 256
 
-_PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,47}")
+NAME_PART = r"[A-Za-z0-9][A-Za-z0-9._@-]{0,47}"
+"""A pattern: what stands between the slashes. Five of them fit into EMR's 256 characters."""
 
 TAG_INSTALLATION = "selfserve:installation"
 TAG_PROFILE = "selfserve:profile"
@@ -25,7 +25,7 @@ TAG_MAX_AGE = "selfserve:max-age"
 
 def is_name_part(text: str) -> bool:
     """Whether `text` may stand between the slashes of a cluster's name."""
-    return _PART.fullmatch(text) is not None
+    return re.fullmatch(NAME_PART, text) is not None
 
 
 @dataclass(frozen=True, slots=True)

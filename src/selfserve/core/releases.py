@@ -88,10 +88,6 @@ class ReleaseTable:
         """The release with this label."""
         return next((release for release in self.releases if release.label == label), None)
 
-    def by_spark(self, version: str) -> Release | None:
-        """The newest release with this Spark version."""
-        return self.choose(spark=version)
-
     def choose(
         self,
         *,

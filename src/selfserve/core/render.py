@@ -5,7 +5,7 @@ Pure: whatever differs between launches comes in `RenderValues`.
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import timedelta
 
@@ -19,9 +19,6 @@ from selfserve.core.sizing import to_fleets, to_scaling
 from selfserve.core.templates import Templates, names_in
 
 _NO_LAUNCH_ID = "any"  # stands in for the launch id in the fingerprint
-
-Fill = Callable[[str, str], str]
-"""`(path, text)` to the text with its templates filled in."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ from selfserve.local.engine.spark_engine import SparkEngine
 from selfserve.local.home import DaemonFile, Home, cannot_write, write_private
 from selfserve.local.lake.folders import Lake
 from selfserve.local.lake.rclone import RcloneServer
-from selfserve.local.lake.s3_gateway import make_gateway
+from selfserve.local.lake.s3_gateway import S3Gateway
 
 _log = logging.getLogger("selfserve.local.daemon")
 
@@ -89,7 +89,7 @@ def serve(home: Home, *, port: int | None, idle_exit_s: float = IDLE_EXIT_S) -> 
         controller.start()
         stack.callback(_say_goodbye, controller)
 
-        gateway = make_gateway(rclone, lake)
+        gateway = S3Gateway(rclone, lake)
         app = LastRequest(make_app(controller, keys={keys.access_key: keys.secret_key}, s3=gateway))
         server = uvicorn.Server(
             uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off")

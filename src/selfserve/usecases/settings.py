@@ -23,13 +23,12 @@ from pydantic_core import ErrorDetails
 
 from selfserve.core.did_you_mean import did_you_mean
 from selfserve.core.document import Document, parse_document
-from selfserve.core.naming import to_name_part
+from selfserve.core.naming import NAME_PART, to_name_part
 from selfserve.core.problems import Problem, ProfileError
 from selfserve.errors import BadInputError
 from selfserve.usecases.config_file import config_file
 
 _BUCKET = r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"
-_NAME_PART = r"^[A-Za-z0-9][A-Za-z0-9._@-]{0,47}$"
 
 
 class AwsSettings(BaseModel):
@@ -39,7 +38,7 @@ class AwsSettings(BaseModel):
 
     region: str | None = None
     bucket: Annotated[str, Field(pattern=_BUCKET)] | None = None
-    installation: Annotated[str, Field(pattern=_NAME_PART)] = "main"
+    installation: Annotated[str, Field(pattern=f"^{NAME_PART}$")] = "main"
     """Keeps several installations of selfserve in one account apart."""
     subnets: tuple[str, ...] = Field(default=(), strict=False)
     team: str | None = None

@@ -149,11 +149,6 @@ class ConfiguredTargets:
         return _connect_local(place, endpoint) if endpoint else None
 
 
-def open_target(on: str | None) -> Target:
-    """Connect to what `--on` names, or to the configured default."""
-    return ConfiguredTargets().open(on)
-
-
 def _local_place(settings: Settings) -> Place:
     return Place(
         kind=LOCAL,

@@ -52,7 +52,7 @@ def from_cluster_summary(reply: "ClusterSummaryTypeDef") -> ClusterSummary:
 
 
 def from_describe_cluster(reply: "ClusterTypeDef") -> Cluster:
-    """Return DescribeCluster's `Cluster`. Its idle timeout would need a call of its own."""
+    """Return DescribeCluster's `Cluster`."""
     applications = reply.get("Applications", [])
     return Cluster(
         **_summary_fields(reply),

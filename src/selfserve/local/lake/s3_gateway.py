@@ -25,7 +25,7 @@ from xml.sax.saxutils import escape
 import httpx
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from selfserve.errors import BadInputError
 from selfserve.local.lake.folders import Lake
@@ -55,13 +55,11 @@ class Upstream(Protocol):
         """The access key it knows."""
 
 
-def make_gateway(upstream: Upstream, lake: Lake) -> ASGIApp:
-    """Return the ASGI app that serves `lake` through `upstream`."""
-    return S3Gateway(upstream, lake)
-
-
 class S3Gateway:
-    """The ASGI app. It belongs to one event loop; `aclose` ends its connections."""
+    """The ASGI app that serves `lake` through `upstream`.
+
+    It belongs to one event loop; `aclose` ends its connections.
+    """
 
     def __init__(self, upstream: Upstream, lake: Lake) -> None:
         self._upstream = upstream
