@@ -1,9 +1,18 @@
-"""What every test gets: no way to reach real AWS, and no configuration of the machine's user."""
+"""What every test gets: no way to reach real AWS, and no configuration of the machine's user.
+
+And for those that ask: one local endpoint per test process, ended with its processes.
+"""
 
 import os
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from homes import processes_of
+from selfserve.local import server
+from selfserve.local.endpoint import LocalEndpoint
+from selfserve.local.home import Home
 
 # No deadline: a slow machine is not a failure. No database: a test leaves no file behind.
 settings.register_profile(
@@ -30,3 +39,12 @@ def fake_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+
+
+@pytest.fixture(scope="session")
+def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalEndpoint]:
+    """A running local endpoint that the tests of this process share."""
+    home = Home(tmp_path_factory.mktemp("local") / "home")
+    yield server.ensure_running(home)
+    server.stop(home)
+    assert processes_of(home.root) == []

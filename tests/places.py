@@ -11,8 +11,9 @@ import pytest
 
 from selfserve.backends.base import Backend
 
-BACKENDS = ["fake", "moto"]
-STORES = ["memory", "moto"]
+LOCAL = pytest.param("local", marks=pytest.mark.spark)
+BACKENDS = ["fake", "moto", LOCAL]
+STORES = ["memory", "moto", LOCAL]
 
 # moto 5.2 raises Python errors for these, or keeps no such state.
 CANNOT = {

@@ -1,6 +1,7 @@
 """A fixture for each place of `places`."""
 
 from collections.abc import Iterator
+from uuid import uuid4
 
 import pytest
 from moto import mock_aws
@@ -11,6 +12,9 @@ from selfserve.aws.s3 import S3Store
 from selfserve.aws.session import Clients, make_clients
 from selfserve.backends.base import Backend, ObjectStore
 from selfserve.backends.emr.backend import EmrBackend
+from selfserve.core.cluster import LIVE_STATES
+from selfserve.local.endpoint import LocalEndpoint
+from selfserve.usecases.target import local_clients
 
 
 @pytest.fixture(params=BACKENDS)
@@ -56,3 +60,17 @@ def moto_store(moto_clients: Clients) -> S3Store:
         Bucket="a-bucket", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
     )
     return S3Store(moto_clients.s3, "a-bucket")
+
+
+@pytest.fixture
+def local_backend(endpoint: LocalEndpoint) -> Iterator[EmrBackend]:
+    backend = EmrBackend(local_clients(endpoint))
+    yield backend
+    backend.terminate([cluster.id for cluster in backend.list_clusters(states=LIVE_STATES)])
+
+
+@pytest.fixture
+def local_store(endpoint: LocalEndpoint) -> S3Store:
+    s3, bucket = local_clients(endpoint).s3, f"contract-{uuid4().hex}"
+    s3.create_bucket(Bucket=bucket)
+    return S3Store(s3, bucket)

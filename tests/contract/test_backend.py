@@ -12,8 +12,11 @@ from selfserve.backends.base import Backend
 from selfserve.core.cluster import LIVE_STATES, ClusterState, ClusterSummary, StepState
 from selfserve.core.launch import LaunchSpec, NodeRole
 from selfserve.errors import AwsError, BadInputError, NotFoundError
-from specs import NAME, SPEC, step
+from specs import NAME, step
+from specs import SPEC as SPEC_WITH_SPARK
 
+SPEC = replace(SPEC_WITH_SPARK, applications=("Trino",))
+"""Up at once where real processes run: without Spark there is nothing to start."""
 NO_SUCH_CLUSTER = "j-1NOSUCHCLUSTER"
 DEADLINE_S = 120.0
 
@@ -153,7 +156,7 @@ def test_a_listing_of_steps_is_whole_however_long(place: Place) -> None:
 
 def test_a_step_runs_to_its_end(place: Place) -> None:
     place.needs("move steps")
-    cluster_id = place.backend.launch(SPEC)
+    cluster_id = place.backend.launch(SPEC_WITH_SPARK)
     [step_id] = place.backend.add_steps(cluster_id, [step()])
 
     eventually(lambda: place.backend.describe_step(cluster_id, step_id).state.is_over)
@@ -168,7 +171,7 @@ def test_a_step_runs_to_its_end(place: Place) -> None:
 
 def test_a_cancelled_step_is_over_and_cancelling_again_is_fine(place: Place) -> None:
     place.needs("cancel steps")
-    cluster_id = place.backend.launch(SPEC)
+    cluster_id = place.backend.launch(SPEC_WITH_SPARK)
     slow = ("bash", "-c", "exec sleep 600")
     ids = place.backend.add_steps(cluster_id, [step("slow", *slow), step("behind", *slow)])
 
@@ -182,7 +185,7 @@ def test_a_cancelled_step_is_over_and_cancelling_again_is_fine(place: Place) -> 
 
 def test_a_cluster_without_keep_alive_ends_after_its_last_step(place: Place) -> None:
     place.needs("move steps")
-    cluster_id = place.backend.launch(replace(SPEC, keep_alive=False, steps=(step(),)))
+    cluster_id = place.backend.launch(replace(SPEC_WITH_SPARK, keep_alive=False, steps=(step(),)))
 
     def is_gone() -> bool:
         place.backend.list_steps(cluster_id)

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from local.conftest import processes_of
+from homes import processes_of
 from selfserve.errors import ClusterFailedError
 from selfserve.local import server
 from selfserve.local.home import Home
