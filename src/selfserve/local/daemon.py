@@ -26,7 +26,7 @@ from selfserve.local.api.app import make_app
 from selfserve.local.control.controller import Controller
 from selfserve.local.control.events import TerminateRequested
 from selfserve.local.control.store import Store
-from selfserve.local.endpoint import BUCKET, REGION
+from selfserve.local.endpoint import BUCKET, LocalEndpoint
 from selfserve.local.engine.spark_engine import SparkEngine
 from selfserve.local.home import DaemonFile, Home, cannot_write, write_private
 from selfserve.local.lake.folders import Lake
@@ -74,15 +74,9 @@ def serve(home: Home, *, port: int | None, idle_exit_s: float = IDLE_EXIT_S) -> 
         stack.callback(store.close)
         controller = Controller(store)
         stack.callback(controller.close)
-        job_environment = {
-            "AWS_ENDPOINT_URL_S3": url,
-            "AWS_ENDPOINT_URL_EMR": url,
-            "AWS_ACCESS_KEY_ID": keys.access_key,
-            "AWS_SECRET_ACCESS_KEY": keys.secret_key,
-            "AWS_REGION": REGION,
-            "AWS_DEFAULT_REGION": REGION,
-        }
-        engine = SparkEngine(home.root, lake, controller.notify, endpoint_env=job_environment)
+        ourselves = LocalEndpoint(url, keys.access_key, keys.secret_key, os.getpid(), home.root)
+        environment = ourselves.environment()
+        engine = SparkEngine(home.root, lake, controller.notify, endpoint_env=environment)
         stack.callback(engine.close)
         controller.attach(engine)
         controller.recover()

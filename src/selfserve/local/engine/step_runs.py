@@ -14,6 +14,7 @@ import psutil
 from selfserve.errors import SelfserveError
 from selfserve.local.control.events import StepExited
 from selfserve.local.control.records import ClusterRecord, StepRecord
+from selfserve.local.endpoint import BUCKET
 from selfserve.local.engine.cluster_folder import ClusterFolder
 from selfserve.local.engine.processes import (
     ManagedProcess,
@@ -41,7 +42,7 @@ _INHERITED = frozenset(
     | {"ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"}
 )
 """On EMR a job sees nothing of the laptop either; above all no AWS credentials."""
-WAREHOUSE = "s3://selfserve-local/warehouse"
+WAREHOUSE = f"s3://{BUCKET}/warehouse"
 
 
 Metastore = Callable[[ClusterRecord, StepRecord, Runtime], str | None]
