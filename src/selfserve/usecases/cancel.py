@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 
-from selfserve.core.cluster import ClusterState
 from selfserve.core.run import Submission, cancel_key
 from selfserve.usecases.clusters import find_live
 from selfserve.usecases.down import end_clusters
@@ -59,7 +58,7 @@ def _wait_for_step(target: Target, run: Run, report: Report) -> None:
         if step.state.is_over:
             return
         cluster = target.backend.describe(run.placement.cluster_id)
-        if cluster.state in {ClusterState.TERMINATED, ClusterState.TERMINATED_WITH_ERRORS}:
+        if cluster.state.is_gone:
             return
         report(Waiting(f"{run.submission.job} to end ({step.state})", since=started))
         target.clock.sleep(target.pace.quickest)

@@ -11,8 +11,7 @@ import logging
 import math
 import os
 import uuid
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from collections.abc import Mapping
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -26,6 +25,7 @@ from selfserve.local.api.errors import ApiError
 from selfserve.local.api.operations import perform
 from selfserve.local.api.operations_desk import Answer, Desk
 from selfserve.local.api.sts import answer_sts, to_error_xml
+from selfserve.local.control.clock import Now, system_now
 from selfserve.local.control.controller import Controller
 from selfserve.local.control.records import Json
 from selfserve.local.control.store import StoreError
@@ -39,16 +39,12 @@ _FORM = "application/x-www-form-urlencoded"  # what the query protocol sends
 _TARGET_PREFIX = "ElasticMapReduce."
 
 
-def _system_now() -> datetime:
-    return datetime.now(UTC)
-
-
 def make_app(
     controller: Controller,
     *,
     keys: Mapping[str, str],
     s3: ASGIApp,
-    now: Callable[[], datetime] = _system_now,
+    now: Now = system_now,
 ) -> ASGIApp:
     """Return the ASGI app; `keys` are access keys and their secrets, `s3` is the gateway."""
     return _Endpoint(Desk(controller, now), keys, s3)

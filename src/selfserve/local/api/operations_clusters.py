@@ -9,7 +9,7 @@ from selfserve.aws.emr_rules import MOST_TAGS
 from selfserve.local.api.describe_clusters import cluster_arn, describe_cluster, summarize_cluster
 from selfserve.local.api.errors import ApiError, invalid_request, no_job_flow, validation_error
 from selfserve.local.api.operations_desk import Answer, Choose, Desk, refuse_if_over
-from selfserve.local.api.paging import Place, in_order, page_of
+from selfserve.local.api.paging import Place, in_order, page_of, with_marker
 from selfserve.local.control.events import Event, SettingsChanged, TerminateRequested
 from selfserve.local.control.records import ClusterRecord, Json
 
@@ -30,7 +30,7 @@ def list_clusters(desk: Desk, request: Json) -> Answer:
     found, marker = page_of("ListClusters", _matching(desk, request), request.get("Marker"))
     now = desk.now()
     answer = {"Clusters": [summarize_cluster(cluster, now) for cluster in found]}
-    return answer | ({"Marker": marker} if marker else {})
+    return with_marker(answer, marker)
 
 
 def _matching(desk: Desk, request: Json) -> Iterator[tuple[Place, ClusterRecord]]:
@@ -156,4 +156,4 @@ def list_bootstrap_actions(desk: Desk, request: Json) -> Answer:
         }
         for action in found
     ]
-    return {"BootstrapActions": shown} | ({"Marker": marker} if marker else {})
+    return with_marker({"BootstrapActions": shown}, marker)

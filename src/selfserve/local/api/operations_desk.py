@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from selfserve.aws.emr_rules import ClusterFacts, rule_problems
 from selfserve.errors import NotFoundError
 from selfserve.local.api.describe_clusters import has_fleets
 from selfserve.local.api.errors import ApiError, cluster_is_over, no_cluster, validation_error
+from selfserve.local.control.clock import Now, system_now
 from selfserve.local.control.controller import Controller
 from selfserve.local.control.events import Event
 from selfserve.local.control.records import ClusterRecord, Json
@@ -20,16 +20,12 @@ Choose = Callable[[ClusterRecord], Event | None]
 """Looks at a cluster's present record; returns what shall happen to it, or raises ApiError."""
 
 
-def _system_now() -> datetime:
-    return datetime.now(UTC)
-
-
 @dataclass(frozen=True, slots=True)
 class Desk:
     """Where requests are dealt with. Its methods may be called from any thread."""
 
     controller: Controller
-    now: Callable[[], datetime] = _system_now
+    now: Now = system_now
 
     def cluster(self, cluster_id: str) -> ClusterRecord:
         """The cluster of this id. Raises ApiError when there is none."""

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from selfserve.aws.emr_rules import MOST_INSTANCES
-from selfserve.core.cluster import ClusterState
 from selfserve.local.api.describe_clusters import has_fleets
 from selfserve.local.api.describe_nodes import (
     ROLE_NAMES,
@@ -14,7 +13,7 @@ from selfserve.local.api.describe_nodes import (
 )
 from selfserve.local.api.errors import ApiError, invalid_request, validation_error
 from selfserve.local.api.operations_desk import Answer, Choose, Desk, refuse_by_rules
-from selfserve.local.api.paging import in_order, page_of
+from selfserve.local.api.paging import in_order, page_of, with_marker
 from selfserve.local.control.capacity import resize_problem
 from selfserve.local.control.events import CapacityRequested, Event
 from selfserve.local.control.records import ClusterRecord, InstanceRecord, Json, NodeGroupRecord
@@ -30,7 +29,7 @@ def list_instances(desk: Desk, request: Json) -> Answer:
     )
     found, marker = page_of("ListInstances", matching, request.get("Marker"))
     answer = {"Instances": [describe_instance(cluster, instance) for instance in found]}
-    return answer | ({"Marker": marker} if marker else {})
+    return with_marker(answer, marker)
 
 
 def _matches(cluster: ClusterRecord, instance: InstanceRecord, request: Json) -> bool:
@@ -51,7 +50,7 @@ def list_instance_fleets(desk: Desk, request: Json) -> Answer:
         raise _wrong_layout("groups", "ListInstanceFleets", "fleets", "ListInstanceGroups")
     found, marker = page_of("ListInstanceFleets", in_order(cluster.groups), request.get("Marker"))
     answer = {"InstanceFleets": [describe_fleet(cluster, fleet) for fleet in found]}
-    return answer | ({"Marker": marker} if marker else {})
+    return with_marker(answer, marker)
 
 
 def list_instance_groups(desk: Desk, request: Json) -> Answer:
@@ -61,7 +60,7 @@ def list_instance_groups(desk: Desk, request: Json) -> Answer:
         raise _wrong_layout("fleets", "ListInstanceGroups", "groups", "ListInstanceFleets")
     found, marker = page_of("ListInstanceGroups", in_order(cluster.groups), request.get("Marker"))
     answer = {"InstanceGroups": [describe_group(cluster, group) for group in found]}
-    return answer | ({"Marker": marker} if marker else {})
+    return with_marker(answer, marker)
 
 
 def _wrong_layout(has: str, asked: str, wants: str, instead: str) -> ApiError:
@@ -129,7 +128,7 @@ def _resizable(cluster: ClusterRecord, group_id: str, kind: str) -> NodeGroupRec
     group = next((group for group in cluster.groups if group.id == group_id), None)
     if group is None or group.is_fleet is not (kind == "fleet"):
         raise _no_group(group_id, kind)
-    if cluster.state not in {ClusterState.RUNNING, ClusterState.WAITING}:
+    if not cluster.state.takes_steps:
         raise ApiError(
             "ValidationException",
             f"An instance {kind} may only be modified when the cluster is running or waiting.",

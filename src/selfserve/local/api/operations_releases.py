@@ -10,7 +10,7 @@ from selfserve.core.instances import InstanceType, load_instances
 from selfserve.core.releases import Release, load_releases
 from selfserve.local.api.errors import invalid_request
 from selfserve.local.api.operations_desk import Answer, Desk
-from selfserve.local.api.paging import in_order, page_of
+from selfserve.local.api.paging import in_order, page_of, with_marker
 from selfserve.local.control.records import Json
 
 _MOST_RESULTS = 100
@@ -60,7 +60,7 @@ def list_supported_instance_types(_: Desk, request: Json) -> Answer:
     listing = f"ListSupportedInstanceTypes {label}"
     found, marker = page_of(listing, in_order(types), request.get("Marker"))
     answer = {"SupportedInstanceTypes": [_describe_type(one) for one in found]}
-    return answer | ({"Marker": marker} if marker else {})
+    return with_marker(answer, marker)
 
 
 def _release(label: str) -> Release:

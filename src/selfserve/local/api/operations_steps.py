@@ -6,7 +6,7 @@ from selfserve.core.cluster import StepState
 from selfserve.local.api.describe_steps import describe_step
 from selfserve.local.api.errors import invalid_request, no_job_flow
 from selfserve.local.api.operations_desk import Answer, Desk, refuse_by_rules, refuse_if_over
-from selfserve.local.api.paging import newest_first, page_of
+from selfserve.local.api.paging import newest_first, page_of, with_marker
 from selfserve.local.control.creation import new_steps
 from selfserve.local.control.events import Event, StepsAdded, StepsCancelRequested
 from selfserve.local.control.records import ClusterRecord, Json, StepRecord
@@ -38,7 +38,7 @@ def list_steps(desk: Desk, request: Json) -> Answer:
     )
     found, marker = page_of("ListSteps", matching, request.get("Marker"))
     answer = {"Steps": [describe_step(cluster, step) for step in found]}
-    return answer | ({"Marker": marker} if marker else {})
+    return with_marker(answer, marker)
 
 
 def describe(desk: Desk, request: Json) -> Answer:

@@ -6,8 +6,8 @@ items that come or go between two pages neither repeat nor hide others.
 
 import base64
 import json
-from collections.abc import Iterable, Sequence
-from typing import TypeVar
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypeVar
 
 from selfserve.local.api.errors import invalid_request
 
@@ -40,6 +40,11 @@ def page_of(
     page = left[:size]
     following = _format(listing, page[-1][0]) if len(left) > size else None
     return [item for _, item in page], following
+
+
+def with_marker(answer: Mapping[str, Any], marker: str | None) -> dict[str, Any]:
+    """The answer, and the marker of the next page if there is one."""
+    return {**answer, "Marker": marker} if marker else dict(answer)
 
 
 def in_order(items: Sequence[_Item]) -> Iterable[tuple[Place, _Item]]:

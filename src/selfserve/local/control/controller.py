@@ -11,11 +11,12 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from selfserve.core.cluster import ClusterState
 from selfserve.errors import NotFoundError
 from selfserve.local.control import ids
+from selfserve.local.control.clock import Now, system_now
 from selfserve.local.control.creation import new_cluster
 from selfserve.local.control.effects import carry_out, outcome_of_failure
 from selfserve.local.control.events import Effect, Event, StartEngine, Tick
@@ -38,10 +39,6 @@ class _Queue:
     is_worked_on: bool = False
 
 
-def _system_now() -> datetime:
-    return datetime.now(UTC)
-
-
 class Controller:
     """Knows all clusters. Every method may be called from any thread, engine callbacks included."""
 
@@ -49,7 +46,7 @@ class Controller:
         self,
         store: Store,
         *,
-        now: Callable[[], datetime] = _system_now,
+        now: Now = system_now,
         randomness: random.Random = ids.SYSTEM,
         tick_interval: timedelta = timedelta(seconds=1),
     ) -> None:

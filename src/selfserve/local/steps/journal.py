@@ -5,10 +5,10 @@ says what went wrong.
 """
 
 import logging
-from datetime import UTC, datetime
 from pathlib import Path
 
 from selfserve.errors import SelfserveError
+from selfserve.local.control.clock import system_now
 from selfserve.local.control.records import ClusterRecord, StepRecord
 from selfserve.local.lake.folders import Lake
 from selfserve.local.steps.command import StepCommand
@@ -36,12 +36,12 @@ class StepJournal:
 
     def begin(self, command: StepCommand) -> None:
         """Say what is run. Raises OSError."""
-        begin_controller(self._folder, self._cluster, self._step, command, _now())
+        begin_controller(self._folder, self._cluster, self._step, command, system_now())
 
     def refuse(self, reason: str) -> None:
         """Say why nothing was run, and publish that."""
         try:
-            refuse_in_controller(self._folder, self._step, reason, _now())
+            refuse_in_controller(self._folder, self._step, reason, system_now())
         except OSError as error:
             self._complain(error)
         self.publish()
@@ -49,7 +49,7 @@ class StepJournal:
     def end(self, exit_code: int | None) -> None:
         """Say how it ended, and publish the whole."""
         try:
-            end_controller(self._folder, self._step, exit_code, _now())
+            end_controller(self._folder, self._step, exit_code, system_now())
         except OSError as error:
             self._complain(error)
         self.publish()
@@ -69,10 +69,6 @@ class StepJournal:
 
     def _complain(self, error: Exception) -> None:
         _log.warning("logs of step %s of %s: %s", self._step.id, self._cluster.id, error)
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
 
 
 def _size(path: Path) -> int:
