@@ -2,18 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 
 from selfserve.core.cluster import Cluster, ClusterState, ClusterSummary
 from selfserve.core.naming import ClusterName
 from selfserve.errors import RefusedByPolicyError
 from selfserve.usecases.clusters import is_tagged_ours, list_ours
 from selfserve.usecases.progress import Note, Report, quiet
-from selfserve.usecases.status import no_cluster
+from selfserve.usecases.status import RECENT, no_cluster
 from selfserve.usecases.target import Target
 from selfserve.usecases.waiting import wait_for_cluster, wait_until_gone
-
-_RECENT = timedelta(days=7)  # how long `down` of a gone cluster's name is a success
 
 Named = tuple[ClusterName, ClusterSummary]
 
@@ -96,7 +93,7 @@ def _matches(
 
 def _check_was_there(target: Target, item: str, known: Sequence[ClusterName]) -> None:
     """Tell a cluster that has ended from a mistyped name."""
-    since = target.clock.now() - _RECENT
+    since = target.clock.now() - RECENT
     for name, cluster in list_ours(target, states=(), created_after=since):
         if item in {name.name, cluster.id}:
             return

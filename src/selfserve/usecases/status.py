@@ -17,7 +17,8 @@ from selfserve.usecases.launching import read_intent
 from selfserve.usecases.target import Target
 
 _SHOWN = (*LIVE_STATES, ClusterState.TERMINATING)
-_RECENT = timedelta(days=7)  # how far back a single cluster is looked for by name
+RECENT = timedelta(days=7)
+"""How long a cluster that has ended is still found by its name."""
 _CENT = Decimal("0.01")
 
 
@@ -66,7 +67,7 @@ def cluster_status(target: Target, name_or_id: str) -> ClusterRow:
     Raises:
         NotFoundError: there is none.
     """
-    since = target.clock.now() - _RECENT
+    since = target.clock.now() - RECENT
     found = list_ours(target, states=_SHOWN)
     chosen = _choose(target, found, name_or_id) or _choose(
         target, list_ours(target, states=(), created_after=since), name_or_id
