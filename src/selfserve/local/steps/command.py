@@ -1,7 +1,7 @@
 """What a step is translated from (StepContext) and into (StepCommand).
 
 Pure data, the seam between `plan.py`, which decides, and the engine, which
-prepares the files (`step_files.prepare`) and starts the process.
+prepares the files (`files.prepare`) and starts the process.
 """
 
 from collections.abc import Mapping
@@ -41,7 +41,7 @@ class StepContext:
     base_env: Mapping[str, str] = field(default_factory=dict)
     """What a job inherits from the machine: PATH, HOME, LANG, TMPDIR and the like."""
     metastore_uri: str | None = None
-    """thrift://127.0.0.1:PORT when `steps.needs_catalogue` said so and the catalogue is up."""
+    """thrift://127.0.0.1:PORT when `plan.needs_catalogue` said so and the catalogue is up."""
 
 
 @dataclass(frozen=True, slots=True)

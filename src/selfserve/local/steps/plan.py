@@ -9,8 +9,6 @@ from selfserve.local.steps.launch import command, spark_command
 from selfserve.local.steps.settings import cluster_settings, spark_defaults, uses_glue
 from selfserve.local.steps.spark import parse_options, plan_spark_sql, plan_spark_submit
 
-__all__ = ["StepCommand", "StepContext", "needs_catalogue", "plan_step"]
-
 _RUNS = "command-runner.jar with spark-submit, spark-sql, hive-script or bash"
 _SQL_PROGRAMS = frozenset({"hive-script", "spark-sql"})
 _NEEDED_APPLICATION = {"spark-submit": "Spark", "spark-sql": "Spark", "hive-script": "Hive"}
