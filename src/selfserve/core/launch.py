@@ -8,8 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
+from typing import Literal
 
 from selfserve.core.naming import ClusterName
+
+EmrRole = Literal["MASTER", "CORE", "TASK"]
 
 
 class NodeRole(StrEnum):
@@ -18,6 +21,26 @@ class NodeRole(StrEnum):
     PRIMARY = "primary"
     CORE = "core"
     TASK = "task"
+
+    def to_emr(self) -> EmrRole:
+        """EMR's own name; it still calls the primary node MASTER."""
+        return _EMR_ROLES[self]
+
+    @classmethod
+    def from_emr(cls, name: str) -> "NodeRole":
+        """Read what `to_emr` gives.
+
+        Raises:
+            ValueError: EMR has no such role.
+        """
+        return cls("primary" if name == "MASTER" else name.lower())
+
+
+_EMR_ROLES: Mapping[NodeRole, EmrRole] = {
+    NodeRole.PRIMARY: "MASTER",
+    NodeRole.CORE: "CORE",
+    NodeRole.TASK: "TASK",
+}
 
 
 class Market(StrEnum):

@@ -18,13 +18,11 @@ from selfserve.core.launch import (
     InstanceChoice,
     LaunchSpec,
     Market,
-    NodeRole,
     Scaling,
     StepSpec,
 )
 
 if TYPE_CHECKING:
-    from mypy_boto3_emr.literals import InstanceFleetTypeType
     from mypy_boto3_emr.type_defs import (
         BootstrapActionConfigTypeDef,
         ConfigurationTypeDef,
@@ -39,11 +37,6 @@ if TYPE_CHECKING:
         VolumeSpecificationTypeDef,
     )
 
-_FLEET_TYPES: "Mapping[NodeRole, InstanceFleetTypeType]" = {
-    NodeRole.PRIMARY: "MASTER",
-    NodeRole.CORE: "CORE",
-    NodeRole.TASK: "TASK",
-}
 _IDLE_TIMEOUT_S = range(60, 604_800 + 1)
 
 
@@ -139,7 +132,7 @@ def _to_instances(spec: LaunchSpec) -> "JobFlowInstancesConfigTypeDef":
 def _to_fleet(fleet: Fleet) -> "InstanceFleetConfigTypeDef":
     config: InstanceFleetConfigTypeDef = {
         "Name": fleet.role.value,
-        "InstanceFleetType": _FLEET_TYPES[fleet.role],
+        "InstanceFleetType": fleet.role.to_emr(),
         "InstanceTypeConfigs": list(_to_instance_types(fleet)),
         "LaunchSpecifications": _to_launch_specifications(fleet),
     }

@@ -30,8 +30,6 @@ if TYPE_CHECKING:
         StepTypeDef,
     )
 
-_ROLES = {"MASTER": NodeRole.PRIMARY, "CORE": NodeRole.CORE, "TASK": NodeRole.TASK}
-
 _State = TypeVar("_State", bound=StrEnum)
 
 
@@ -87,7 +85,7 @@ def from_step(reply: "StepTypeDef | StepSummaryTypeDef") -> Step:
 def from_instance_fleet(reply: "InstanceFleetTypeDef") -> NodeCount:
     """Return a fleet's capacity in units, On-Demand and Spot together."""
     return NodeCount(
-        role=_ROLES[reply["InstanceFleetType"]],
+        role=NodeRole.from_emr(reply["InstanceFleetType"]),
         running=reply.get("ProvisionedOnDemandCapacity", 0)
         + reply.get("ProvisionedSpotCapacity", 0),
         requested=reply.get("TargetOnDemandCapacity", 0) + reply.get("TargetSpotCapacity", 0),
@@ -97,7 +95,7 @@ def from_instance_fleet(reply: "InstanceFleetTypeDef") -> NodeCount:
 def from_instance_group(reply: "InstanceGroupTypeDef") -> NodeCount:
     """Return a group's instances; clusters that others made may have groups."""
     return NodeCount(
-        role=_ROLES[reply["InstanceGroupType"]],
+        role=NodeRole.from_emr(reply["InstanceGroupType"]),
         running=reply.get("RunningInstanceCount", 0),
         requested=reply.get("RequestedInstanceCount", 0),
     )

@@ -11,9 +11,6 @@ from selfserve.core.launch import NodeRole
 from selfserve.local.api.describe_clusters import timeline
 from selfserve.local.control.records import ClusterRecord, InstanceRecord, Json, NodeGroupRecord
 
-ROLE_NAMES = {NodeRole.PRIMARY: "MASTER", NodeRole.CORE: "CORE", NodeRole.TASK: "TASK"}
-"""EMR's names of the node types."""
-
 _STATES = {
     ClusterState.STARTING: "PROVISIONING",
     ClusterState.BOOTSTRAPPING: "BOOTSTRAPPING",
@@ -77,7 +74,7 @@ def describe_fleet(cluster: ClusterRecord, fleet: NodeGroupRecord) -> dict[str, 
         "Id": fleet.id,
         "Name": fleet.name,
         "Status": _status(cluster),
-        "InstanceFleetType": ROLE_NAMES[fleet.role],
+        "InstanceFleetType": fleet.role.to_emr(),
         "TargetOnDemandCapacity": fleet.requested_on_demand,
         "TargetSpotCapacity": fleet.requested_spot,
         "ProvisionedOnDemandCapacity": provisioned["ON_DEMAND"],
@@ -101,7 +98,7 @@ def describe_group(cluster: ClusterRecord, group: NodeGroupRecord) -> dict[str, 
         "Id": group.id,
         "Name": group.name,
         "Market": config.get("Market", "ON_DEMAND"),
-        "InstanceGroupType": ROLE_NAMES[group.role],
+        "InstanceGroupType": group.role.to_emr(),
         "InstanceType": config["InstanceType"],
         "RequestedInstanceCount": group.requested_on_demand + group.requested_spot,
         "RunningInstanceCount": sum(1 for _ in _running(cluster, group)),

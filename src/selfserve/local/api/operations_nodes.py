@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from selfserve.aws.emr_rules import MOST_INSTANCES
 from selfserve.local.api.describe_clusters import has_fleets
 from selfserve.local.api.describe_nodes import (
-    ROLE_NAMES,
     describe_fleet,
     describe_group,
     describe_instance,
@@ -38,7 +37,7 @@ def _matches(cluster: ClusterRecord, instance: InstanceRecord, request: Json) ->
     states = request.get("InstanceStates", ())
     return (
         (not groups or instance.group_id in groups)
-        and (not roles or ROLE_NAMES[instance.role] in roles)
+        and (not roles or instance.role.to_emr() in roles)
         and (not states or instance_state(cluster, instance) in states)
     )
 

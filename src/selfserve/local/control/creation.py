@@ -16,8 +16,6 @@ from selfserve.local.control.records import ClusterRecord, Json, NodeGroupRecord
 DEFAULT_IDLE_TIMEOUT_S = 3600
 """EMR's IdleTimeout when an AutoTerminationPolicy names none (EMR Management Guide)."""
 
-_ROLES = {"MASTER": NodeRole.PRIMARY, "CORE": NodeRole.CORE, "TASK": NodeRole.TASK}
-
 
 def new_cluster(
     request: Json, *, now: datetime, randomness: random.Random = ids.SYSTEM
@@ -82,7 +80,7 @@ def _groups(instances: Json, randomness: random.Random) -> tuple[NodeGroupRecord
 def _fleet(config: Json, randomness: random.Random) -> NodeGroupRecord:
     return NodeGroupRecord(
         id=ids.new_fleet_id(randomness),
-        role=_ROLES[config["InstanceFleetType"]],
+        role=NodeRole.from_emr(config["InstanceFleetType"]),
         name=config.get("Name", config["InstanceFleetType"]),
         is_fleet=True,
         config=config,
@@ -96,7 +94,7 @@ def _group(config: Json, randomness: random.Random) -> NodeGroupRecord:
     count: int = config["InstanceCount"]
     return NodeGroupRecord(
         id=ids.new_group_id(randomness),
-        role=_ROLES[config["InstanceRole"]],
+        role=NodeRole.from_emr(config["InstanceRole"]),
         name=config.get("Name", config["InstanceRole"]),
         is_fleet=False,
         config=config,
