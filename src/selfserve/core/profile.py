@@ -171,7 +171,7 @@ class Shutdown(_Part):
 
 
 class Iam(_Part):
-    """Names of roles that `selfserve init` or an administrator made."""
+    """Names of roles that an administrator has made."""
 
     service_role: Filled
     instance_profile: Filled
