@@ -1,5 +1,7 @@
 """One catalogue for all local applications, on real Spark."""
 
+import os
+import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -8,8 +10,12 @@ from pathlib import Path
 import psutil
 import pytest
 
+from local.engine_bench import eventually
 from local.step_bench import StepBench, listening_addresses, pinned_runtime
 from selfserve.local.lake.catalogue import Catalogue
+from selfserve.local.lake.folders import Lake
+from selfserve.local.lake.service import find_services
+from selfserve.local.marks import HOME_VARIABLE, SERVICE_VARIABLE
 
 pytestmark = [pytest.mark.spark, pytest.mark.xdist_group("step_bench")]
 
@@ -83,3 +89,32 @@ def test_it_is_started_once_and_ends_with_all_its_processes(tmp_path: Path) -> N
 
     psutil.wait_procs(processes, timeout=60)
     assert not [process for process in processes if process.is_running()]
+
+
+def test_a_killed_daemons_catalogue_is_adopted_and_ended(tmp_path: Path) -> None:
+    runtime = pinned_runtime()
+    bench = StepBench(tmp_path, runtime)
+    killed = Catalogue(tmp_path, bench.lake, "s3://bucket/warehouse")
+    after = Catalogue(tmp_path, bench.lake, "s3://bucket/warehouse")
+    try:
+        uri = killed.ensure(runtime)
+
+        after.adopt()
+
+        assert after.pid == killed.pid
+        assert after.ensure(runtime) == uri
+        after.stop()
+        assert find_services(tmp_path) == []
+    finally:
+        killed.stop()
+
+
+def test_a_catalogue_that_never_came_up_is_not_adopted(tmp_path: Path) -> None:
+    marks = {HOME_VARIABLE: str(tmp_path), SERVICE_VARIABLE: "metastore"}
+    with subprocess.Popen(["sleep", "600"], env=os.environ | marks, start_new_session=True) as left:
+        eventually(lambda: find_services(tmp_path) != [], "it runs")
+
+        Catalogue(tmp_path, Lake(tmp_path / "lake"), "s3://bucket/warehouse").adopt()
+
+        assert find_services(tmp_path) == []
+        left.wait()

@@ -16,7 +16,9 @@ import pytest
 from homes import processes_of
 from selfserve.errors import ClusterFailedError
 from selfserve.local import server
+from selfserve.local.engine.processes import find_marked
 from selfserve.local.home import Home
+from selfserve.local.marks import CLUSTER_VARIABLE, HOME_VARIABLE, PROCESS_VARIABLE
 
 DEADLINE_S = 60
 
@@ -116,6 +118,18 @@ def test_a_killed_daemon_is_replaced_and_its_helpers_are_ended(home: Home) -> No
     assert replacement.pid != killed.pid
     assert helpers
     assert not helpers & {p.pid for p in processes_of(home.root)}
+
+
+def test_a_daemon_that_a_step_starts_outlives_the_step(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(HOME_VARIABLE, str(home.root))
+    monkeypatch.setenv(CLUSTER_VARIABLE, "j-OTHER")
+    monkeypatch.setenv(PROCESS_VARIABLE, "step-s-OTHER")
+
+    server.ensure_running(home)
+
+    assert find_marked(home.root) == []
 
 
 def test_a_taken_port_is_said_in_one_line(home: Home) -> None:

@@ -19,6 +19,7 @@ from pathlib import Path
 from selfserve.errors import ClusterFailedError
 from selfserve.local.endpoint import LocalEndpoint
 from selfserve.local.home import Home, cannot_write
+from selfserve.local.marks import without_marks
 
 _START_DEADLINE_S = 60.0
 _STOP_DEADLINE_S = 45.0
@@ -142,6 +143,7 @@ def _spawn(home: Home, port: int | None) -> subprocess.Popen[bytes]:
         with home.log.open("ab") as log:
             return subprocess.Popen(
                 command,
+                env=without_marks(os.environ),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

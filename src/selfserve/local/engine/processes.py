@@ -20,10 +20,7 @@ from pathlib import Path
 import psutil
 
 from selfserve.local.home import cannot_write
-
-HOME_VARIABLE = "SELFSERVE_LOCAL_HOME"
-CLUSTER_VARIABLE = "SELFSERVE_CLUSTER"
-PROCESS_VARIABLE = "SELFSERVE_PROCESS"
+from selfserve.local.marks import CLUSTER_VARIABLE, HOME_VARIABLE, PROCESS_VARIABLE
 
 _RECORD_EXIT = """\
 trap : HUP INT TERM  # a trap, unlike being ignored, is not inherited: the program can be ended
@@ -90,7 +87,7 @@ class ManagedProcess:
         """Whether it still runs; reaps it if it was ours to reap."""
         if self._child is not None:
             return self._child.poll() is None
-        return _is_running(self._process)
+        return is_running(self._process)
 
     def exit_code(self) -> int | None:
         """How it ended: negative for a signal, None if nobody can know.
@@ -150,13 +147,13 @@ def adopt(folder: Path, marker: Marker) -> ManagedProcess | None:
         )
     except psutil.NoSuchProcess:
         return None
-    return ManagedProcess(folder, process) if is_same and _is_running(process) else None
+    return ManagedProcess(folder, process) if is_same and is_running(process) else None
 
 
 def _adopt_unrecorded(folder: Path, marker: Marker) -> ManagedProcess | None:
     """The daemon died between starting it and writing `pid.json`: look for its marker."""
     for process in find_marked(marker.home, marker.cluster, marker.process):
-        if _leads_session(process):
+        if leads_session(process):
             return ManagedProcess(folder, process)
     return None
 
@@ -221,7 +218,7 @@ def end(find: Callable[[], list[psutil.Process]], *, grace_s: float) -> None:
 
 def kill(processes: Sequence[psutil.Process]) -> None:
     """SIGKILL each; the shells last, so that they can write down how their program ended."""
-    leaders = [process for process in processes if _leads_session(process)]
+    leaders = [process for process in processes if leads_session(process)]
     others = [process for process in processes if process not in leaders]
     send(others, signal.SIGKILL)
     psutil.wait_procs(others, timeout=_LAST_WORDS_S)
@@ -234,7 +231,7 @@ def kill(processes: Sequence[psutil.Process]) -> None:
 def _marked() -> Iterator[tuple[psutil.Process, Marker]]:
     for process in psutil.process_iter():
         marker = _marker_of(process)
-        if marker is not None and _is_running(process):
+        if marker is not None and is_running(process):
             yield process, marker
 
 
@@ -253,14 +250,16 @@ def _marker_of(process: psutil.Process) -> Marker | None:
         return None
 
 
-def _is_running(process: psutil.Process) -> bool:
+def is_running(process: psutil.Process) -> bool:
+    """Whether it is there, and not a zombie."""
     try:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
 
 
-def _leads_session(process: psutil.Process) -> bool:
+def leads_session(process: psutil.Process) -> bool:
+    """Whether it is one that was started here, and not a child of such a one."""
     try:
         return os.getsid(process.pid) == process.pid
     except ProcessLookupError:

@@ -84,6 +84,7 @@ class SparkEngine:
 
     def recover(self, clusters: Sequence[ClusterRecord]) -> None:
         """Begin to adopt what lives, and to end what belongs to no live cluster."""
+        self._catalogue.adopt()
         for cluster in clusters:
             self._adopt(cluster)
         known = {cluster.id for cluster in clusters}

@@ -44,6 +44,12 @@ class Catalogue:
         """Its process id, once it was started."""
         return self._service.pid
 
+    def adopt(self) -> None:
+        """Go on with the one that an earlier daemon has started: adopted steps may use it."""
+        with self._lock:
+            port = self._service.adopt(self._said_port)
+            self._uri = None if port is None else _uri(port)
+
     def ensure(self, runtime: Runtime) -> str:
         """Start it if it does not run, and return its URI, such as thrift://127.0.0.1:9083.
 
@@ -54,7 +60,7 @@ class Catalogue:
         """
         with self._lock:
             if self._uri is None or not self._service.is_alive():
-                self._uri = f"thrift://127.0.0.1:{self._launch(runtime)}"
+                self._uri = _uri(self._launch(runtime))
             return self._uri
 
     def stop(self) -> None:
@@ -98,8 +104,16 @@ class Catalogue:
         return ".".join(map(str, max((v for v in existing if v <= ours), default=ours)))
 
     def _said_port(self, _pid: int) -> int | None:
-        said = _PORT.search(self._service.log.read_text(encoding="utf-8", errors="replace"))
+        try:
+            log = self._service.log.read_text(encoding="utf-8", errors="replace")
+        except FileNotFoundError:
+            return None
+        said = _PORT.search(log)
         return int(said[1]) if said else None
+
+
+def _uri(port: int) -> str:
+    return f"thrift://127.0.0.1:{port}"
 
 
 def _derby_versions(folder: Path, pattern: str) -> list[tuple[int, ...]]:

@@ -1,7 +1,7 @@
 """A helper process of the daemon that listens on the loopback: rclone, the table catalogue.
 
 It carries a mark in its environment, other than that of clusters, by which the
-next daemon finds and ends what a killed one has left running.
+next daemon finds what a killed one has left running, and adopts or ends it.
 """
 
 import os
@@ -16,9 +16,9 @@ from pathlib import Path
 import psutil
 
 from selfserve.errors import ClusterFailedError
-from selfserve.local.engine.processes import CLUSTER_VARIABLE, HOME_VARIABLE, PROCESS_VARIABLE
+from selfserve.local.engine.processes import end, is_running, leads_session
+from selfserve.local.marks import HOME_VARIABLE, SERVICE_VARIABLE, without_marks
 
-_SERVICE_VARIABLE = "SELFSERVE_SERVICE"
 _STOP_DEADLINE_S = 5.0
 _LOOK_S = 0.05
 _REASON_CHARACTERS = 500
@@ -33,11 +33,13 @@ class Service:
         self._home = home
         self._stopping = threading.Event()
         self._process: subprocess.Popen[bytes] | None = None
+        self._adopted: psutil.Process | None = None
 
     @property
     def pid(self) -> int | None:
-        """The process id of the last launch."""
-        return self._process.pid if self._process else None
+        """The process id of the last launch, or of the process that was adopted."""
+        process = self._process or self._adopted
+        return process.pid if process else None
 
     @property
     def is_stopping(self) -> bool:
@@ -46,7 +48,21 @@ class Service:
 
     def is_alive(self) -> bool:
         """Whether the process runs."""
-        return self._process is not None and self._process.poll() is None
+        if self._process is not None:
+            return self._process.poll() is None
+        return self._adopted is not None and is_running(self._adopted)
+
+    def adopt(self, find_port: Callable[[int], int | None]) -> int | None:
+        """Go on with the process that an earlier daemon has started; the port it answers on.
+
+        None when there is none. One that is not up yet is ended: nobody uses it.
+        """
+        for process in find_services(self._home, self.name):
+            if leads_session(process) and (port := find_port(process.pid)) is not None:
+                self._adopted = process
+                return port
+        self._end_leftovers(grace_s=0)
+        return None
 
     def launch(
         self,
@@ -63,9 +79,7 @@ class Service:
         Raises:
             ClusterFailedError: it does not start; the message has the end of its log.
         """
-        for leftover in find_services(self._home, self.name):
-            with suppress(psutil.NoSuchProcess):
-                leftover.kill()
+        self._end_leftovers(grace_s=0)
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
                 argv,
@@ -99,8 +113,11 @@ class Service:
         self._end_process()
 
     def _marked(self, env: Mapping[str, str]) -> dict[str, str]:
-        clean = {k: v for k, v in env.items() if k not in {CLUSTER_VARIABLE, PROCESS_VARIABLE}}
-        return {**clean, HOME_VARIABLE: str(self._home), _SERVICE_VARIABLE: self.name}
+        return {
+            **without_marks(env),
+            HOME_VARIABLE: str(self._home),
+            SERVICE_VARIABLE: self.name,
+        }
 
     def _wait_for_port(
         self,
@@ -115,7 +132,14 @@ class Service:
                 break
         return None
 
+    def _end_leftovers(self, *, grace_s: float) -> None:
+        """End what an earlier daemon has started."""
+        end(lambda: find_services(self._home, self.name), grace_s=grace_s)
+        self._adopted = None
+
     def _end_process(self) -> None:
+        if self._adopted is not None:
+            self._end_leftovers(grace_s=_STOP_DEADLINE_S)
         process = self._process
         if process is None:
             return
@@ -136,12 +160,12 @@ def find_services(home: Path, name: str | None = None) -> list[psutil.Process]:
 def _serves(process: psutil.Process, home: Path, name: str | None) -> bool:
     try:
         environment = process.environ()
-        is_running = process.status() != psutil.STATUS_ZOMBIE
     except (psutil.Error, OSError):
         return False  # another user's, or gone meanwhile
-    service = environment.get(_SERVICE_VARIABLE)
+    service = environment.get(SERVICE_VARIABLE)
     is_ours = environment.get(HOME_VARIABLE) == str(home)
-    return is_running and is_ours and service is not None and name in {None, service}
+    is_wanted = service is not None and name in {None, service}
+    return is_ours and is_wanted and is_running(process)
 
 
 def listening_port(pid: int) -> int | None:
