@@ -73,7 +73,7 @@ def test_logs_are_where_emr_puts_them(lake: Lake, folder: Path) -> None:
     for name in ("stdout", "stderr", "controller"):
         (folder / name).write_text(f"the {name}")
 
-    publish("s3://logs/emr/", "j-1", "s-1", folder, lake)
+    publish("s3://logs/emr/", "j-1", "s-1", folder=folder, lake=lake)
 
     for name in ("stdout", "stderr", "controller"):
         assert published(lake, name) == f"the {name}"
@@ -83,7 +83,7 @@ def test_logs_are_where_emr_puts_them(lake: Lake, folder: Path) -> None:
 def test_a_later_publication_replaces_an_earlier_one(lake: Lake, folder: Path) -> None:
     for text in ("one", "one two"):
         (folder / "stdout").write_text(text)
-        publish("s3://logs/emr", "j-1", "s-1", folder, lake)
+        publish("s3://logs/emr", "j-1", "s-1", folder=folder, lake=lake)
 
     assert published(lake, "stdout") == "one two"
 
@@ -91,7 +91,7 @@ def test_a_later_publication_replaces_an_earlier_one(lake: Lake, folder: Path) -
 def test_without_a_log_uri_nothing_is_published(lake: Lake, folder: Path) -> None:
     (folder / "stdout").write_text("text")
 
-    publish(None, "j-1", "s-1", folder, lake)
+    publish(None, "j-1", "s-1", folder=folder, lake=lake)
 
     assert lake.buckets() == []
 
@@ -102,7 +102,7 @@ def test_huge_logs_take_little_memory(lake: Lake, folder: Path) -> None:
             file.write(b"line\n" * 200_000)
 
     tracemalloc.start()
-    publish("s3://logs/emr", "j-1", "s-1", folder, lake)
+    publish("s3://logs/emr", "j-1", "s-1", folder=folder, lake=lake)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
 
@@ -110,8 +110,8 @@ def test_huge_logs_take_little_memory(lake: Lake, folder: Path) -> None:
 
 
 def test_the_controller_log_tells_command_notes_and_end(folder: Path) -> None:
-    begin_controller(folder, CLUSTER, STEP, COMMAND, NOON)
-    end_controller(folder, STEP, 7, NOON.replace(minute=1))
+    begin_controller(folder, CLUSTER, STEP, COMMAND, now=NOON)
+    end_controller(folder, STEP, 7, now=NOON.replace(minute=1))
 
     text = (folder / "controller").read_text()
     assert "2026-11-20T12:00:00.000Z INFO startExec spark-submit job.py 'a b'" in text
@@ -123,13 +123,13 @@ def test_the_controller_log_tells_command_notes_and_end(folder: Path) -> None:
 
 @pytest.mark.parametrize(("code", "says"), [(-9, "signal 9"), (None, "not known")])
 def test_the_controller_log_tells_other_ends(folder: Path, code: int | None, says: str) -> None:
-    end_controller(folder, replace(STEP, started=None), code, NOON)
+    end_controller(folder, replace(STEP, started=None), code, now=NOON)
 
     assert says in (folder / "controller").read_text()
 
 
 def test_a_step_that_was_not_started_has_a_controller_log(folder: Path) -> None:
-    refuse_in_controller(folder, STEP, "it cannot run here", NOON)
+    refuse_in_controller(folder, STEP, "it cannot run here", now=NOON)
 
     assert "was not started: it cannot run here" in (folder / "controller").read_text()
 

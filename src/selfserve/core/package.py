@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from selfserve.core.naming import package_key
+from selfserve.core.run import JobKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,7 @@ class ShippedFile:
 class Package:
     """Everything that one run needs from S3."""
 
+    kind: JobKind
     job: ShippedFile
     runner: ShippedFile | None
     """Spark's entry point around a Python job; None for a script that EMR runs itself."""

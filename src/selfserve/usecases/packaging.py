@@ -36,7 +36,8 @@ def read_package(job: Path) -> Package:
             hint="selfserve submit JOB.py -- ARGS",
         )
     shipped = ShippedFile.of(job.name, _read(job))
-    return Package(job=shipped, runner=build_runner() if kind is JobKind.PYTHON else None)
+    runner = build_runner() if kind is JobKind.PYTHON else None
+    return Package(kind=kind, job=shipped, runner=runner)
 
 
 def upload(package: Package, store: ObjectStore) -> int:

@@ -20,7 +20,6 @@ from selfserve.core.run import (
     JobKind,
     Placement,
     Submission,
-    job_kind,
     make_run_id,
     to_step,
 )
@@ -95,7 +94,7 @@ def _draft(target: Target, job: Job, package: Package) -> Submission:
     return Submission(
         run_id=run_id,
         job=package.job.name,
-        kind=job_kind(package.job.name) or JobKind.PYTHON,
+        kind=package.kind,
         args=job.args,
         flags=job.flags,
         job_uri=package.job.uri(target.bucket),

@@ -43,10 +43,12 @@ def finish(
 ) -> StepRecord:
     """The step after its process has gone, on a cluster that is up."""
     if step.state is StepState.CANCEL_PENDING:
-        return _end(step, StepState.CANCELLED, "Cancelled by user request.", now, exit_code)
+        return _end(
+            step, StepState.CANCELLED, "Cancelled by user request.", now, exit_code=exit_code
+        )
     if exit_code == 0:
-        return _end(step, StepState.COMPLETED, None, now, exit_code)
-    return _end(step, StepState.FAILED, message or _failure(exit_code), now, exit_code)
+        return _end(step, StepState.COMPLETED, None, now, exit_code=exit_code)
+    return _end(step, StepState.FAILED, message or _failure(exit_code), now, exit_code=exit_code)
 
 
 def interrupt(step: StepRecord, exit_code: int | None, now: datetime) -> StepRecord:
@@ -56,9 +58,11 @@ def interrupt(step: StepRecord, exit_code: int | None, now: datetime) -> StepRec
     done its work.
     """
     if step.state is StepState.CANCEL_PENDING:
-        return _end(step, StepState.CANCELLED, "Cancelled by user request.", now, exit_code)
+        return _end(
+            step, StepState.CANCELLED, "Cancelled by user request.", now, exit_code=exit_code
+        )
     why = "The cluster was terminated while the step ran."
-    return _end(step, StepState.INTERRUPTED, why, now, exit_code)
+    return _end(step, StepState.INTERRUPTED, why, now, exit_code=exit_code)
 
 
 def interrupt_active(steps: Steps, now: datetime) -> Steps:
@@ -94,7 +98,12 @@ def _change(
 
 
 def _end(
-    step: StepRecord, state: StepState, why: str | None, now: datetime, exit_code: int | None = None
+    step: StepRecord,
+    state: StepState,
+    why: str | None,
+    now: datetime,
+    *,
+    exit_code: int | None = None,
 ) -> StepRecord:
     ended = max(now, step.started or step.created)
     return replace(step, state=state, ended=ended, message=why, exit_code=exit_code)

@@ -36,12 +36,12 @@ class StepJournal:
 
     def begin(self, command: StepCommand) -> None:
         """Say what is run. Raises OSError."""
-        begin_controller(self._folder, self._cluster, self._step, command, system_now())
+        begin_controller(self._folder, self._cluster, self._step, command, now=system_now())
 
     def refuse(self, reason: str) -> None:
         """Say why nothing was run, and publish that."""
         try:
-            refuse_in_controller(self._folder, self._step, reason, system_now())
+            refuse_in_controller(self._folder, self._step, reason, now=system_now())
         except OSError as error:
             self._complain(error)
         self.publish()
@@ -49,7 +49,7 @@ class StepJournal:
     def end(self, exit_code: int | None) -> None:
         """Say how it ended, and publish the whole."""
         try:
-            end_controller(self._folder, self._step, exit_code, system_now())
+            end_controller(self._folder, self._step, exit_code, now=system_now())
         except OSError as error:
             self._complain(error)
         self.publish()
@@ -61,7 +61,7 @@ class StepJournal:
             return
         log_uri = self._cluster.request.get("LogUri")
         try:
-            publish(log_uri, self._cluster.id, self._step.id, self._folder, self._lake)
+            publish(log_uri, self._cluster.id, self._step.id, folder=self._folder, lake=self._lake)
         except (SelfserveError, OSError) as error:
             self._complain(error)
         else:

@@ -22,7 +22,7 @@ _CHUNK_BYTES = 1 << 20
 
 
 def begin_controller(
-    folder: Path, cluster: ClusterRecord, step: StepRecord, command: StepCommand, now: datetime
+    folder: Path, cluster: ClusterRecord, step: StepRecord, command: StepCommand, *, now: datetime
 ) -> None:
     """Write the first lines of `folder`/controller: the command, and what differs from EMR."""
     lines = [
@@ -35,12 +35,12 @@ def begin_controller(
     _write_lines(folder, "w", lines, now)
 
 
-def refuse_in_controller(folder: Path, step: StepRecord, reason: str, now: datetime) -> None:
+def refuse_in_controller(folder: Path, step: StepRecord, reason: str, *, now: datetime) -> None:
     """Write `folder`/controller for a step that could not be started at all."""
     _write_lines(folder, "w", [f"Step {step.id} ({step.name}) was not started: {reason}"], now)
 
 
-def end_controller(folder: Path, step: StepRecord, exit_code: int | None, now: datetime) -> None:
+def end_controller(folder: Path, step: StepRecord, exit_code: int | None, *, now: datetime) -> None:
     """Add how the step ended to `folder`/controller."""
     if exit_code is None:
         outcome = "Its exit code is not known"
@@ -53,7 +53,9 @@ def end_controller(folder: Path, step: StepRecord, exit_code: int | None, now: d
     _write_lines(folder, "a", [f"waitProcessCompletion ended. {outcome}, after {took:.0f} s"], now)
 
 
-def publish(log_uri: str | None, cluster_id: str, step_id: str, folder: Path, lake: Lake) -> None:
+def publish(
+    log_uri: str | None, cluster_id: str, step_id: str, *, folder: Path, lake: Lake
+) -> None:
     """Publish the logs in `folder` that exist. Nothing without a LogUri, as on EMR.
 
     Each object appears whole, at once. A bucket that does not exist is made.
