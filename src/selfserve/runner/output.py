@@ -155,8 +155,12 @@ def pump(streams: List[Stream], job_is_over: threading.Event) -> None:
                 if not ready or time.monotonic() > deadline:
                     return
             for key, _ in ready:
-                chunk = os.read(key.fd, 1 << 16)
-                if chunk:
-                    key.data.take(chunk)
-                else:
-                    selector.unregister(key.fileobj)
+                _read_once(selector, key)
+
+
+def _read_once(selector: selectors.BaseSelector, key: selectors.SelectorKey) -> None:
+    chunk = os.read(key.fd, 1 << 16)
+    if chunk:
+        key.data.take(chunk)
+    else:
+        selector.unregister(key.fileobj)
