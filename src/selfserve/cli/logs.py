@@ -12,24 +12,26 @@ if TYPE_CHECKING:  # it loads pydantic
     from selfserve.core.run import StreamName
 
 
+RunOrCluster = Annotated[
+    str,
+    typer.Argument(
+        metavar="RUN|CLUSTER", help="A run's id, or a cluster for the newest run on it."
+    ),
+]
+Follow = Annotated[bool, typer.Option("--follow", "-f", help="Go on until the run is over.")]
+Stderr = Annotated[bool, typer.Option("--stderr", help="The job's stderr instead of its stdout.")]
+Tail = Annotated[
+    int | None, typer.Option(min=0, metavar="N", help="Only the last N lines of what is there.")
+]
+
+
 def logs(
     ctx: typer.Context,
-    wanted: Annotated[
-        str,
-        typer.Argument(
-            metavar="RUN|CLUSTER", help="A run's id, or a cluster for the newest run on it."
-        ),
-    ],
+    wanted: RunOrCluster,
     *,
-    follow: Annotated[
-        bool, typer.Option("--follow", "-f", help="Go on until the run is over.")
-    ] = False,
-    stderr: Annotated[
-        bool, typer.Option("--stderr", help="The job's stderr instead of its stdout.")
-    ] = False,
-    tail: Annotated[
-        int | None, typer.Option(min=0, metavar="N", help="Only the last N lines of what is there.")
-    ] = None,
+    follow: Follow = False,
+    stderr: Stderr = False,
+    tail: Tail = None,
 ) -> None:
     """Show the output of a run, while it runs or afterwards, and how it ended.
 

@@ -13,13 +13,13 @@ from selfserve.cli.profile_options import (
     Name,
     ProfileName,
     Set,
-    parse_overrides,
-    profile_book,
+    resolve_profile,
 )
 
 if TYPE_CHECKING:
     from decimal import Decimal
 
+    from selfserve.core.diff import Change
     from selfserve.core.launch import Fleet, LaunchSpec
     from selfserve.core.price import CostEstimate
     from selfserve.usecases.plan import Plan
@@ -55,9 +55,7 @@ def show_plan(
     """Plan and print; `up --dry-run` does the same."""
     from selfserve.usecases import plan as use_case
 
-    resolved = profile_book().resolve(
-        profile, parse_overrides(overrides, idle=idle, max_age=max_age)
-    )
+    resolved = resolve_profile(profile, overrides, idle=idle, max_age=max_age)
     with this.progress():
         place = this.targets.place(this.on)
         planned = use_case.plan(place, this.targets.peek(this.on), resolved, name=name or profile)
@@ -69,6 +67,14 @@ def show_plan(
     this.output.line("")
     this.output.table(("key", "value", "from"), list(_values(planned)))
     this.output.say(f"Nothing was started. Launch it with: selfserve up {profile}")
+
+
+def changes_to_json(changes: Sequence["Change"]) -> list[dict[str, str | None]]:
+    """How the running cluster differs from what is wanted."""
+    return [
+        {"path": change.path, "running": change.before, "wanted": change.after}
+        for change in changes
+    ]
 
 
 def _summary(planned: "Plan") -> Iterator[tuple[str, str]]:
@@ -150,10 +156,7 @@ def _to_json(planned: "Plan") -> dict[str, object]:
         "origins": {path: origin for path, _, origin in _values(planned)},
         "not_applied": list(planned.not_applied),
         "running": planned.running,
-        "changes": [
-            {"path": change.path, "running": change.before, "wanted": change.after}
-            for change in planned.changes
-        ],
+        "changes": changes_to_json(planned.changes),
     }
 
 

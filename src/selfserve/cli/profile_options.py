@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:  # they load pydantic
-    from selfserve.core.resolve import Override
+    from selfserve.core.resolve import Resolved
     from selfserve.usecases.profiles import ProfileBook
 
 ProfileName = Annotated[
@@ -29,10 +29,21 @@ MaxAge = Annotated[
 ]
 
 
-def parse_overrides(
-    settings: Sequence[str] | None, *, idle: str | None = None, max_age: str | None = None
-) -> list["Override"]:
-    """What the flags change; each is judged as the profile's file is, and named in errors."""
+def resolve_profile(
+    name: str,
+    settings: Sequence[str] | None,
+    *,
+    idle: str | None = None,
+    max_age: str | None = None,
+) -> "Resolved":
+    """The profile as the flags change it.
+
+    Each flag is judged as the profile's file is, and named in errors.
+
+    Raises:
+        NotFoundError: there is no such profile.
+        BadInputError: it, or a base of it, or a flag, is wrong.
+    """
     from selfserve.core.resolve import Override, parse_override
 
     overrides = [parse_override(setting) for setting in settings or ()]
@@ -40,7 +51,7 @@ def parse_overrides(
         overrides.append(Override("shutdown.idle", idle, "--idle"))
     if max_age is not None:
         overrides.append(Override("shutdown.max_age", max_age, "--max-age"))
-    return overrides
+    return profile_book().resolve(name, overrides)
 
 
 def profile_book() -> "ProfileBook":

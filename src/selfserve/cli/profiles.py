@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from selfserve.cli.options import invocation
-from selfserve.cli.profile_options import ProfileName, Set, parse_overrides, profile_book
+from selfserve.cli.profile_options import ProfileName, Set, profile_book, resolve_profile
 from selfserve.errors import BadInputError
 
 profiles_app = typer.Typer(
@@ -56,7 +56,7 @@ def show(ctx: typer.Context, profile: ProfileName, overrides: Set = None) -> Non
     from selfserve.usecases.profiles import list_values
 
     this = invocation(ctx)
-    resolved = profile_book().resolve(profile, parse_overrides(overrides))
+    resolved = resolve_profile(profile, overrides)
     values = list_values(resolved)
     if this.output.as_json:
         this.output.json(

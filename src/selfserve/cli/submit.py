@@ -17,44 +17,48 @@ if TYPE_CHECKING:
     from selfserve.usecases.submit import Job
 
 
+JobFile = Annotated[Path, typer.Argument(metavar="JOB", help="A .py or .sql file.")]
+JobArguments = Annotated[
+    list[str] | None, typer.Argument(metavar="-- ARGS", help="The job's own arguments.")
+]
+ClusterOrProfile = Annotated[
+    str | None,
+    typer.Option(
+        "--cluster",
+        "-c",
+        metavar="NAME",
+        show_default="spark-ml; hive-batch for .sql",
+        help="A running cluster, or a profile for a cluster that lives for this job only.",
+    ),
+]
+Conf = Annotated[
+    list[str] | None, typer.Option(metavar="KEY=VALUE", help="A Spark property; repeatable.")
+]
+DriverMemory = Annotated[str | None, typer.Option(metavar="4g", help="As spark-submit.")]
+ExecutorMemory = Annotated[str | None, typer.Option(metavar="8g", help="As spark-submit.")]
+Count = Annotated[str | None, typer.Option(metavar="N", help="As spark-submit.")]
+MavenPackages = Annotated[
+    str | None, typer.Option(metavar="G:A:V,…", help="Maven packages, as spark-submit.")
+]
+Detach = Annotated[
+    bool, typer.Option("--detach", "-d", help="Return once EMR has the job; never cancels it.")
+]
+
+
 def submit(
     ctx: typer.Context,
-    job: Annotated[Path, typer.Argument(metavar="JOB", help="A .py or .sql file.")],
-    args: Annotated[
-        list[str] | None, typer.Argument(metavar="-- ARGS", help="The job's own arguments.")
-    ] = None,
+    job: JobFile,
+    args: JobArguments = None,
     *,
-    cluster: Annotated[
-        str | None,
-        typer.Option(
-            "--cluster",
-            "-c",
-            metavar="NAME",
-            show_default="spark-ml; hive-batch for .sql",
-            help="A running cluster, or a profile for a cluster that lives for this job only.",
-        ),
-    ] = None,
-    conf: Annotated[
-        list[str] | None,
-        typer.Option(metavar="KEY=VALUE", help="A Spark property; repeatable."),
-    ] = None,
-    driver_memory: Annotated[
-        str | None, typer.Option(metavar="4g", help="As spark-submit.")
-    ] = None,
-    driver_cores: Annotated[str | None, typer.Option(metavar="N", help="As spark-submit.")] = None,
-    executor_memory: Annotated[
-        str | None, typer.Option(metavar="8g", help="As spark-submit.")
-    ] = None,
-    executor_cores: Annotated[
-        str | None, typer.Option(metavar="N", help="As spark-submit.")
-    ] = None,
-    num_executors: Annotated[str | None, typer.Option(metavar="N", help="As spark-submit.")] = None,
-    packages: Annotated[
-        str | None, typer.Option(metavar="G:A:V,…", help="Maven packages, as spark-submit.")
-    ] = None,
-    detach: Annotated[
-        bool, typer.Option("--detach", "-d", help="Return once EMR has the job; never cancels it.")
-    ] = False,
+    cluster: ClusterOrProfile = None,
+    conf: Conf = None,
+    driver_memory: DriverMemory = None,
+    driver_cores: Count = None,
+    executor_memory: ExecutorMemory = None,
+    executor_cores: Count = None,
+    num_executors: Count = None,
+    packages: MavenPackages = None,
+    detach: Detach = False,
 ) -> None:
     """Run JOB on a cluster, show its output as it comes, and exit as it did.
 

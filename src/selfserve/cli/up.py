@@ -5,19 +5,27 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from selfserve.cli.options import Invocation, invocation
+from selfserve.cli.plan import changes_to_json, show_plan
 from selfserve.cli.profile_options import (
     Idle,
     MaxAge,
     Name,
     ProfileName,
     Set,
-    parse_overrides,
-    profile_book,
+    resolve_profile,
 )
 from selfserve.errors import InterruptedByUserError
 
 if TYPE_CHECKING:
     from selfserve.usecases.up import Up
+
+
+Detach = Annotated[
+    bool, typer.Option("--detach", "-d", help="Return as soon as the cluster is asked for.")
+]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Show the plan and its cost; start nothing.")
+]
 
 
 def up(
@@ -28,12 +36,8 @@ def up(
     overrides: Set = None,
     idle: Idle = None,
     max_age: MaxAge = None,
-    detach: Annotated[
-        bool, typer.Option("--detach", "-d", help="Return as soon as the cluster is asked for.")
-    ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show the plan and its cost; start nothing.")
-    ] = False,
+    detach: Detach = False,
+    dry_run: DryRun = False,
 ) -> None:
     """Start a cluster from PROFILE and wait until it takes jobs.
 
@@ -45,15 +49,11 @@ def up(
     """
     this = invocation(ctx)
     if dry_run:
-        from selfserve.cli.plan import show_plan
-
         show_plan(this, profile, name=name, overrides=overrides, idle=idle, max_age=max_age)
         return
     from selfserve.usecases import up as use_case
 
-    resolved = profile_book().resolve(
-        profile, parse_overrides(overrides, idle=idle, max_age=max_age)
-    )
+    resolved = resolve_profile(profile, overrides, idle=idle, max_age=max_age)
     wanted = name or profile
     try:
         with this.progress() as report:
@@ -92,8 +92,5 @@ def _to_json(done: "Up", *, on: str) -> dict[str, object]:
         "on": on,
         "reused": done.reused,
         "release": done.cluster.release,
-        "changes": [
-            {"path": change.path, "running": change.before, "wanted": change.after}
-            for change in done.changes
-        ],
+        "changes": changes_to_json(done.changes),
     }
