@@ -29,6 +29,10 @@ class AwsError(SelfserveError):
     exit_code = 3
 
 
+class NoAnswerError(AwsError):
+    """Nobody answered, and to ask again does no harm: nothing was sent, or it only reads."""
+
+
 class OutcomeUnknownError(AwsError):
     """A request was sent, but its answer was lost: it may or may not have taken effect."""
 

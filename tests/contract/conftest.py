@@ -13,7 +13,8 @@ from selfserve.aws.session import Clients, make_clients
 from selfserve.backends.base import Backend, ObjectStore
 from selfserve.backends.emr.backend import EmrBackend
 from selfserve.core.cluster import LIVE_STATES
-from selfserve.local.endpoint import LocalEndpoint
+from selfserve.local.endpoint import BUCKET, LocalEndpoint
+from selfserve.usecases.revival import LocalLink, RevivingBackend, RevivingStore
 from selfserve.usecases.target import local_clients
 
 
@@ -63,14 +64,14 @@ def moto_store(moto_clients: Clients) -> S3Store:
 
 
 @pytest.fixture
-def local_backend(endpoint: LocalEndpoint) -> Iterator[EmrBackend]:
-    backend = EmrBackend(local_clients(endpoint))
+def local_backend(endpoint: LocalEndpoint) -> Iterator[RevivingBackend]:
+    backend = RevivingBackend(LocalLink(endpoint, BUCKET))
     yield backend
     backend.terminate([cluster.id for cluster in backend.list_clusters(states=LIVE_STATES)])
 
 
 @pytest.fixture
-def local_store(endpoint: LocalEndpoint) -> S3Store:
-    s3, bucket = local_clients(endpoint).s3, f"contract-{uuid4().hex}"
-    s3.create_bucket(Bucket=bucket)
-    return S3Store(s3, bucket)
+def local_store(endpoint: LocalEndpoint) -> RevivingStore:
+    bucket = f"contract-{uuid4().hex}"
+    local_clients(endpoint).s3.create_bucket(Bucket=bucket)
+    return RevivingStore(LocalLink(endpoint, bucket))

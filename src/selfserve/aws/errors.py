@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from botocore import exceptions as boto
 from botocore.parsers import ResponseParserError
 
-from selfserve.errors import AwsError, BadInputError, OutcomeUnknownError
+from selfserve.errors import AwsError, BadInputError, NoAnswerError, OutcomeUnknownError
 
 _LOG_IN = "Log in again: aws sso login (or aws login), then repeat the command."
 _NO_CREDENTIALS = (
@@ -148,7 +148,7 @@ def _unanswered(doing: str, error: Exception, *, once: bool) -> AwsError:
             f"The answer was lost while {doing}, so it may or may not have taken effect: {error}",
             hint="See what is there with: selfserve status",
         )
-    return AwsError(f"No answer while {doing}: {error}", hint=_network_hint(error))
+    return NoAnswerError(f"No answer while {doing}: {error}", hint=_network_hint(error))
 
 
 def _is_untrusted(error: Exception) -> bool:

@@ -70,6 +70,17 @@ def ensure_running(home: Home | None = None, *, port: int | None = None) -> Loca
         return running(home) or _start(home, port)
 
 
+def revive(home: Home) -> LocalEndpoint | None:
+    """Start a daemon again that has died; None if it was stopped, or has ended itself.
+
+    Raises:
+        ClusterFailedError: it could not start.
+    """
+    if home.read_daemon() is None:  # a daemon that ends in peace takes its file with it
+        return None
+    return ensure_running(home)
+
+
 def _start(home: Home, port: int | None) -> LocalEndpoint:
     process = _spawn(home, port)
     deadline = time.monotonic() + _START_DEADLINE_S

@@ -226,26 +226,25 @@ def local_clients(endpoint: LocalEndpoint) -> "Clients":
 
 
 def _connect_local(place: Place, endpoint: LocalEndpoint) -> Target:
-    return _connect(place, local_clients(endpoint), LOCAL_PACE)
+    from selfserve.usecases.revival import LocalLink, RevivingBackend, RevivingStore
+
+    link = LocalLink(endpoint, place.bucket)
+    return _connect(place, RevivingBackend(link), RevivingStore(link), LOCAL_PACE)
 
 
 def _connect_aws(place: Place) -> Target:
-    from selfserve.aws.session import make_clients
-
-    return _connect(place, make_clients(place.region), AWS_PACE)
-
-
-def _connect(place: Place, clients: "Clients", pace: Pace) -> Target:
     from selfserve.aws.s3 import S3Store
+    from selfserve.aws.session import make_clients
     from selfserve.backends.emr.backend import EmrBackend
 
+    clients = make_clients(place.region)
+    store = S3Store(clients.s3, place.bucket)
+    return _connect(place, EmrBackend(clients), store, AWS_PACE)
+
+
+def _connect(place: Place, backend: Backend, store: ObjectStore, pace: Pace) -> Target:
     facts = {known.name: getattr(place, known.name) for known in fields(Place)}
-    return Target(
-        **facts,
-        backend=EmrBackend(clients),
-        store=S3Store(clients.s3, place.bucket),
-        pace=pace,
-    )
+    return Target(**facts, backend=backend, store=store, pace=pace)
 
 
 def _fetch_account(region: str) -> str:
