@@ -1,11 +1,16 @@
-"""Tell our clusters from the account's others, by what a listing says."""
+"""Tell our clusters from the account's others, and find one among them by its name."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from selfserve.core.cluster import LIVE_STATES, Cluster, ClusterState, ClusterSummary
+from selfserve.core.did_you_mean import did_you_mean
 from selfserve.core.naming import TAG_INSTALLATION, TAG_LAUNCH_ID, ClusterName
+from selfserve.errors import NotFoundError
 from selfserve.usecases.target import Target
+
+RECENT = timedelta(days=7)
+"""How long a cluster that has ended is still found by its name."""
 
 
 def list_ours(
@@ -29,6 +34,15 @@ def find_live(target: Target, name: str, *, owner: str | None = None) -> Cluster
     wanted = (owner or target.user, name)
     ours = list_ours(target)
     return next((cluster for known, cluster in ours if (known.owner, known.name) == wanted), None)
+
+
+def no_cluster(wanted: str, known: Sequence[ClusterName], target: Target) -> NotFoundError:
+    """The error for a name or id that nothing has."""
+    names = {name.name for name in known}
+    return NotFoundError(
+        f"No cluster is called {wanted} on {target.label}{did_you_mean(wanted, names)}",
+        hint=f"See what is there with: selfserve status --on {target.label}",
+    )
 
 
 def is_tagged_ours(target: Target, cluster: Cluster) -> bool:

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from selfserve.core.cluster import Cluster, ClusterState, ClusterSummary
 from selfserve.core.naming import ClusterName
 from selfserve.errors import RefusedByPolicyError
-from selfserve.usecases.clusters import is_tagged_ours, list_ours
+from selfserve.usecases.clusters import RECENT, is_tagged_ours, list_ours, no_cluster
 from selfserve.usecases.progress import Note, Report, quiet
-from selfserve.usecases.status import RECENT, no_cluster
 from selfserve.usecases.target import Target
 from selfserve.usecases.waiting import wait_for_cluster, wait_until_gone
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from selfserve.core.cluster import ClusterSummary
+from selfserve.core.diff import Change, diff_specs
 from selfserve.core.launch import LaunchSpec, StepSpec
 from selfserve.core.launch_json import spec_from_json, spec_to_json
 from selfserve.core.naming import bootstrap_key, is_name_part, launch_key
@@ -119,6 +120,12 @@ def read_intent(target: Target, launch_id: str) -> LaunchSpec | None:
     """The spec that a cluster was launched with, or None when its record is gone."""
     body = target.store.get(launch_key(launch_id))
     return None if body is None else spec_from_json(body.decode())
+
+
+def what_differs(target: Target, resolved: Resolved, running: LaunchSpec) -> list[Change]:
+    """How the running cluster differs from what `resolved` would launch under its name."""
+    wanted = Intent(resolved=resolved, name=running.name.name)
+    return diff_specs(running, wanted.spec(target, running.name.launch_id))
 
 
 def _launch_named(target: Target, spec: LaunchSpec, report: Report) -> Launched:

@@ -9,9 +9,8 @@ from selfserve.core.launch import LaunchSpec, Market
 from selfserve.core.price import CostEstimate, estimate_cost
 from selfserve.core.resolve import Resolved
 from selfserve.usecases.clusters import find_live
-from selfserve.usecases.launching import Intent, check_name, read_intent
+from selfserve.usecases.launching import Intent, check_name, read_intent, what_differs
 from selfserve.usecases.target import Place, Target
-from selfserve.usecases.up import what_differs
 
 NOT_LAUNCHED = "not-launched"
 """Stands in for the launch id, which only a launch has."""

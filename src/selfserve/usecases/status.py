@@ -6,19 +6,15 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from selfserve.core.cluster import LIVE_STATES, ClusterState, ClusterSummary, NodeCount, StepState
-from selfserve.core.did_you_mean import did_you_mean
 from selfserve.core.instances import load_instances
 from selfserve.core.launch import LaunchSpec
 from selfserve.core.naming import ClusterName
 from selfserve.core.price import estimate_cost
-from selfserve.errors import NotFoundError
-from selfserve.usecases.clusters import list_ours
+from selfserve.usecases.clusters import RECENT, list_ours, no_cluster
 from selfserve.usecases.launching import read_intent
 from selfserve.usecases.target import Target
 
 _SHOWN = (*LIVE_STATES, ClusterState.TERMINATING)
-RECENT = timedelta(days=7)
-"""How long a cluster that has ended is still found by its name."""
 _CENT = Decimal("0.01")
 
 
@@ -75,15 +71,6 @@ def cluster_status(target: Target, name_or_id: str) -> ClusterRow:
     if chosen is None:
         raise no_cluster(name_or_id, [name for name, _ in found], target)
     return _look_closer(target, _to_row(target, *chosen))
-
-
-def no_cluster(wanted: str, known: Sequence[ClusterName], target: Target) -> NotFoundError:
-    """The error for a name or id that nothing has."""
-    names = {name.name for name in known}
-    return NotFoundError(
-        f"No cluster is called {wanted} on {target.label}{did_you_mean(wanted, names)}",
-        hint=f"See what is there with: selfserve status --on {target.label}",
-    )
 
 
 def _choose(

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from selfserve.core.cluster import Cluster
-from selfserve.core.diff import Change, diff_specs
+from selfserve.core.diff import Change
 from selfserve.core.launch import LaunchSpec
 from selfserve.core.resolve import Resolved
 from selfserve.usecases.clusters import find_live
-from selfserve.usecases.launching import Intent, check_name, launch, read_intent
+from selfserve.usecases.launching import check_name, launch, read_intent, what_differs
 from selfserve.usecases.progress import Note, Report, quiet
 from selfserve.usecases.target import Target
 from selfserve.usecases.waiting import wait_until_ready
@@ -65,9 +65,3 @@ def up(
         spec=spec,
         changes=what_differs(target, resolved, spec) if reused and spec else (),
     )
-
-
-def what_differs(target: Target, resolved: Resolved, running: LaunchSpec) -> list[Change]:
-    """How the running cluster differs from what `resolved` would launch under its name."""
-    wanted = Intent(resolved=resolved, name=running.name.name)
-    return diff_specs(running, wanted.spec(target, running.name.launch_id))
