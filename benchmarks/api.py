@@ -6,6 +6,7 @@ that no Spark starts: what is measured is the API.
 """
 
 import contextlib
+import socket
 import subprocess
 import sys
 import tempfile
@@ -115,7 +116,7 @@ def _fill(home: Home) -> None:
 
 @contextlib.contextmanager
 def _moto() -> Iterator["EMRClient"]:
-    port = 5977
+    port = _free_port()
     command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
@@ -131,6 +132,12 @@ def _moto() -> Iterator["EMRClient"]:
     finally:
         process.terminate()
         process.wait()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def _wait_for(url: str) -> None:
