@@ -160,17 +160,6 @@ def test_an_object_may_be_named_like_the_health_check(face: Face) -> None:
     assert face.send("GET", url, headers=headers).text == "s3 got "
 
 
-def test_the_lifespan_is_the_gateways(face: Face) -> None:
-    scope: Scope = {"type": "lifespan"}
-
-    async def nothing(*_: Any) -> Any:
-        return {}
-
-    asyncio.run(face.app(scope, nothing, nothing))  # type: ignore[arg-type]  # a coroutine is one
-
-    assert face.s3.scopes == [scope]
-
-
 @pytest.mark.parametrize(
     "headers",
     [

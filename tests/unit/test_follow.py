@@ -18,12 +18,12 @@ from selfserve.errors import (
     JobFailedError,
     NotFoundError,
 )
-from selfserve.usecases.attend import submit_and_follow
 from selfserve.usecases.follow import Outcome, follow, raise_for_failure
 from selfserve.usecases.logs import find_logged_run, show_output
 from selfserve.usecases.progress import Note, Progress, Waiting
 from selfserve.usecases.runs import Run
 from selfserve.usecases.submit import Job, submit
+from selfserve.usecases.submit_and_follow import submit_and_follow
 from selfserve.usecases.up import up
 from targets import make_target, resolve_small
 

@@ -108,8 +108,8 @@ def _submit_only(this: Invocation, job: "Job", cluster: str | None, report: "Rep
 
 
 def _submit_and_follow(this: Invocation, job: "Job", cluster: str | None) -> None:
-    from selfserve.usecases.attend import submit_and_follow
     from selfserve.usecases.follow import raise_for_failure
+    from selfserve.usecases.submit_and_follow import submit_and_follow
 
     with this.progress() as line:
 

@@ -17,9 +17,9 @@ from selfserve.errors import NoAnswerError
 from selfserve.local.endpoint import LocalEndpoint
 from selfserve.local.home import Home
 from selfserve.local.server import revive
-from selfserve.usecases.target import local_clients
+from selfserve.usecases.local_clients import local_clients
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 
 class LocalLink:
@@ -32,7 +32,7 @@ class LocalLink:
         self._bucket = bucket
         self._connect(endpoint)
 
-    def again(self, ask: Callable[[], T]) -> T:
+    def again(self, ask: Callable[[], _T]) -> _T:
         """The answer, if need be of a daemon that is started for it. `ask` may be called twice."""
         try:
             return ask()

@@ -8,7 +8,7 @@ starts no daemon and needs no credentials.
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import timedelta
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from selfserve.backends.base import Backend, ObjectStore
 from selfserve.core.did_you_mean import did_you_mean
@@ -16,9 +16,6 @@ from selfserve.errors import BadInputError
 from selfserve.local.endpoint import ACCOUNT, BUCKET, REGION, LocalEndpoint
 from selfserve.usecases.clock import Clock, SystemClock
 from selfserve.usecases.settings import AwsSettings, Settings, load_settings
-
-if TYPE_CHECKING:
-    from selfserve.aws.session import Clients
 
 LOCAL = "local"
 AWS = "aws"
@@ -210,18 +207,6 @@ def _unknown_target(chosen: str, targets: Mapping[str, AwsSettings]) -> BadInput
     return BadInputError(
         f"No target is called {chosen}{did_you_mean(chosen, known)}",
         hint=f"Use one of: {', '.join(f'--on {name}' for name in known)}",
-    )
-
-
-def local_clients(endpoint: LocalEndpoint) -> "Clients":
-    """Clients of the endpoint on this machine."""
-    from selfserve.aws.session import make_clients
-
-    return make_clients(
-        REGION,
-        endpoint_url=endpoint.url,
-        access_key=endpoint.access_key,
-        secret_key=endpoint.secret_key,
     )
 
 

@@ -59,10 +59,7 @@ class _Endpoint:
         self._s3 = s3
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One HTTP request; a lifespan is the gateway's, which may have things to close."""
-        if scope["type"] != "http":
-            await self._s3(scope, receive, send)
-            return
+        """Answer one HTTP request; the daemon turns other kinds of ASGI events off."""
         request = Request(scope, receive)
         query = scope["query_string"].decode("latin-1")
         service = sigv4.service_of(request.headers.get("authorization", ""), query)

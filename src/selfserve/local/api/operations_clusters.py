@@ -9,7 +9,7 @@ from selfserve.aws.emr_rules import MOST_TAGS
 from selfserve.local.api.describe_clusters import cluster_arn, describe_cluster, summarize_cluster
 from selfserve.local.api.errors import ApiError, invalid_request, no_job_flow, validation_error
 from selfserve.local.api.operations_desk import Answer, Choose, Desk, refuse_if_over
-from selfserve.local.api.paging import Place, in_order, page_of, with_marker
+from selfserve.local.api.paging import Position, in_order, page_of, with_marker
 from selfserve.local.control.events import Event, SettingsChanged, TerminateRequested
 from selfserve.local.control.records import ClusterRecord, Json
 
@@ -33,7 +33,7 @@ def list_clusters(desk: Desk, request: Json) -> Answer:
     return with_marker(answer, marker)
 
 
-def _matching(desk: Desk, request: Json) -> Iterator[tuple[Place, ClusterRecord]]:
+def _matching(desk: Desk, request: Json) -> Iterator[tuple[Position, ClusterRecord]]:
     states = set(request.get("ClusterStates", ()))
     after = _to_seconds(request.get("CreatedAfter"), float("-inf"))
     before = _to_seconds(request.get("CreatedBefore"), float("inf"))

@@ -14,7 +14,7 @@ from selfserve.local.api.errors import invalid_request
 PAGE_SIZE = 50
 """What ListClusters, ListSteps and their kin return at once (EMR API Reference)."""
 
-Place = tuple[float, str]
+Position = tuple[float, str]
 """Where an item stands in its listing; places never change and ascend."""
 
 _Item = TypeVar("_Item")
@@ -22,7 +22,7 @@ _Item = TypeVar("_Item")
 
 def page_of(
     listing: str,
-    items: Iterable[tuple[Place, _Item]],
+    items: Iterable[tuple[Position, _Item]],
     marker: str | None,
     *,
     size: int = PAGE_SIZE,
@@ -47,21 +47,21 @@ def with_marker(answer: Mapping[str, Any], marker: str | None) -> dict[str, Any]
     return {**answer, "Marker": marker} if marker else dict(answer)
 
 
-def in_order(items: Sequence[_Item]) -> Iterable[tuple[Place, _Item]]:
-    """Places for items of a list that only grows at its end."""
+def in_order(items: Sequence[_Item]) -> Iterable[tuple[Position, _Item]]:
+    """Positions for items of a list that only grows at its end."""
     return (((index, ""), item) for index, item in enumerate(items))
 
 
-def newest_first(items: Sequence[_Item]) -> Iterable[tuple[Place, _Item]]:
-    """Places that turn a list which only grows at its end around."""
+def newest_first(items: Sequence[_Item]) -> Iterable[tuple[Position, _Item]]:
+    """Positions that turn a list which only grows at its end around."""
     return (((-index, ""), item) for index, item in enumerate(items))
 
 
-def _format(listing: str, place: Place) -> str:
+def _format(listing: str, place: Position) -> str:
     return base64.urlsafe_b64encode(json.dumps([listing, *place]).encode()).decode()
 
 
-def _parse(listing: str, marker: str) -> Place:
+def _parse(listing: str, marker: str) -> Position:
     try:
         parts = json.loads(base64.urlsafe_b64decode(marker.encode()))
     except (ValueError, RecursionError):  # not base64, not UTF-8, or not JSON
