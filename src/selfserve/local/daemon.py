@@ -25,7 +25,7 @@ from selfserve.errors import ClusterFailedError, SelfserveError
 from selfserve.local.api.app import make_app
 from selfserve.local.control.controller import Controller
 from selfserve.local.control.events import TerminateRequested
-from selfserve.local.control.store import Store
+from selfserve.local.control.store import Store, StoreError
 from selfserve.local.endpoint import BUCKET, LocalEndpoint
 from selfserve.local.engine.spark_engine import SparkEngine
 from selfserve.local.home import DaemonFile, Home, cannot_write, write_private
@@ -153,9 +153,14 @@ def _idle_exit(
 
 def _say_goodbye(controller: Controller) -> None:
     """End what still runs, so that no cluster outlives the daemon that was told to stop."""
-    for cluster in controller.all():
-        if not cluster.state.is_gone:
-            controller.apply(cluster.id, TerminateRequested())
+    try:
+        for cluster in controller.all():
+            if not cluster.state.is_gone:
+                controller.apply(cluster.id, TerminateRequested())
+    except StoreError as error:
+        # The engine ends their processes all the same; the next daemon tells what became of them.
+        _log.error("%s %s", error, error.hint)
+        return
     deadline = time.monotonic() + _GOODBYE_S
     while controller.has_live_clusters() and time.monotonic() < deadline:
         time.sleep(0.05)

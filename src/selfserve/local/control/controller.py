@@ -152,18 +152,24 @@ class Controller:
         """Tell every cluster that time has passed."""
         with self._lock, self._postponing():
             self._catch_up()
-            for cluster in self.all():
+            for cluster in list(self._clusters.values()):
                 self._change(cluster, Tick())
         self._work_off()
 
     def get(self, cluster_id: str) -> ClusterRecord | None:
-        """The cluster of this id, if there is one."""
+        """The cluster of this id, if there is one.
+
+        Raises:
+            StoreError: what the engine has told cannot be saved; the record would be out of date.
+        """
         with self._lock:
+            self._catch_up()
             return self._clusters.get(cluster_id)
 
     def all(self) -> list[ClusterRecord]:
-        """Every cluster, oldest first."""
+        """Every cluster, oldest first. Raises StoreError, as `get`."""
         with self._lock:
+            self._catch_up()
             return list(self._clusters.values())
 
     def has_live_clusters(self) -> bool:
