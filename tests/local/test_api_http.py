@@ -274,7 +274,7 @@ def test_a_full_disk_is_told_and_nothing_is_launched(face: Face) -> None:
 
     answer = face.emr("RunJobFlow", json.dumps(launch_request()).encode())
 
-    assert (answer.status_code, answer.json()["__type"]) == (500, "InternalServerException")
+    assert (answer.status_code, answer.json()["__type"]) == (507, "LocalStoreException")
     assert answer.json()["message"] == "The disk is full. Make room."
     assert face.emr("ListClusters").json() == {"Clusters": []}
 

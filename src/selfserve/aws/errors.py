@@ -48,6 +48,7 @@ _HINTS: dict[str, str] = {
     "InternalServerException": _AWS_TROUBLE,
     "InternalFailure": _AWS_TROUBLE,
     "ServiceUnavailable": _AWS_TROUBLE,
+    "LocalStoreException": "Free some disk space on this machine, then run the command again.",
     "PermanentRedirect": "The bucket is in another region; use that region, or another bucket.",
 }
 

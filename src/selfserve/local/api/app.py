@@ -89,7 +89,9 @@ class _Endpoint:
         except ApiError as error:
             return _refusal(error, request, request_id)
         except StoreError as error:
-            return _refusal(_internal(f"{error} {error.hint}"), request, request_id)
+            # A code of its own: our client's hint for AWS's internal errors would mislead.
+            failed = ApiError("LocalStoreException", f"{error} {error.hint}", status=507)
+            return _refusal(failed, request, request_id)
         except Exception as error:  # noqa: BLE001  a bug must be told as AWS clients expect, too
             _log.exception("request %s failed", request_id)
             bug = _internal(f"A bug in the local endpoint: {error!r}; see its log.")
