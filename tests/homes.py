@@ -42,13 +42,15 @@ class Laptop:
     home: Home
     environment: Mapping[str, str] = field(default_factory=dict)
     """Variables beside those of the machine."""
+    before: tuple[str, ...] = ()
+    """A program, with arguments, that runs the command line in other circumstances."""
 
     def start(self, *args: str) -> "subprocess.Popen[str]":
         """Type a command, and do something else meanwhile."""
         keep = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
         ours = {"SELFSERVE_LOCAL_HOME": str(self.home.root), "SELFSERVE_ON": "local"}
         return subprocess.Popen(
-            [str(SELFSERVE), *args],
+            [*self.before, str(SELFSERVE), *args],
             env=keep | ours | dict(self.environment),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

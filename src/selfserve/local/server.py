@@ -18,7 +18,7 @@ from pathlib import Path
 
 from selfserve.errors import ClusterFailedError
 from selfserve.local.endpoint import LocalEndpoint
-from selfserve.local.home import Home, cannot_write
+from selfserve.local.home import Home, cannot_write, write_private
 from selfserve.local.marks import without_marks
 
 _START_DEADLINE_S = 60.0
@@ -172,6 +172,7 @@ def _raise_failure(home: Home, process: subprocess.Popen[bytes]) -> None:
     try:
         failure = json.loads(home.failure.read_text(encoding="utf-8"))
     except (OSError, ValueError):
+        write_private(home.failure, "{}")  # on a full disk, this is what it could not do either
         raise ClusterFailedError(
             f"The local endpoint ended while starting (exit code {code}).",
             hint=f"See its log: tail {home.log}",

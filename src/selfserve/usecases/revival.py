@@ -5,6 +5,9 @@ A launch, a step or a claim is never sent a second time; whoever asked for it
 looks for it first.
 """
 
+import errno
+import os
+import shutil
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TypeVar
@@ -13,13 +16,14 @@ from selfserve.aws.s3 import S3Store
 from selfserve.backends.emr.backend import EmrBackend
 from selfserve.core.cluster import Cluster, ClusterState, ClusterSummary, NodeCount, Step
 from selfserve.core.launch import LaunchSpec, StepSpec
-from selfserve.errors import NoAnswerError
+from selfserve.errors import AwsError, NoAnswerError
 from selfserve.local.endpoint import LocalEndpoint
-from selfserve.local.home import Home
+from selfserve.local.home import Home, cannot_write
 from selfserve.local.server import revive
 from selfserve.usecases.local_clients import local_clients
 
 _T = TypeVar("_T")
+_ROOM_BYTES = 65_536  # an object needs more than its own size
 
 
 class LocalLink:
@@ -42,6 +46,12 @@ class LocalLink:
                 raise
         self._connect(endpoint)
         return ask()
+
+    def raise_if_full(self, size: int, error: AwsError) -> None:
+        """S3 has no error for a full disk; this machine knows better why a write failed."""
+        if shutil.disk_usage(self._home.lake).free < size + _ROOM_BYTES:
+            full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            raise cannot_write(self._home.lake, full) from error
 
     def _connect(self, endpoint: LocalEndpoint) -> None:
         clients = local_clients(endpoint)
@@ -111,9 +121,13 @@ class RevivingStore:
 
     def put(self, key: str, body: bytes, *, only_if_absent: bool = False) -> bool:
         """See `ObjectStore.put`."""
-        if only_if_absent:  # the second would find the first in its way
-            return self._link.store.put(key, body, only_if_absent=True)
-        return self._link.again(lambda: self._link.store.put(key, body))
+        try:
+            if only_if_absent:  # the second would find the first in its way
+                return self._link.store.put(key, body, only_if_absent=True)
+            return self._link.again(lambda: self._link.store.put(key, body))
+        except AwsError as error:
+            self._link.raise_if_full(len(body), error)
+            raise
 
     def replace(self, key: str, body: bytes, *, etag: str) -> bool:
         """See `ObjectStore.replace`."""
