@@ -46,7 +46,7 @@ class FragileEndpoint:
 
     home: Home
     deaths: Path
-    daemons: "list[psutil.Popen]" = field(default_factory=list)
+    daemons: "list[subprocess.Popen[bytes]]" = field(default_factory=list)
 
     def ask(self, question: Callable[[EmrBackend], T]) -> T:
         """The answer of whichever daemon lives long enough to give it."""
@@ -73,7 +73,7 @@ class FragileEndpoint:
         """Start a daemon; returns when it answers or is dead."""
         command = [sys.executable, "-m", "local.fragile_daemon", "--home", str(self.home.root)]
         with self.home.log.open("ab") as log:
-            daemon = psutil.Popen(
+            daemon = subprocess.Popen(
                 [*command, str(self.deaths)],
                 env={**os.environ, "PYTHONPATH": str(TESTS)},
                 stdin=subprocess.DEVNULL,
