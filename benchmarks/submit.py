@@ -33,7 +33,7 @@ def main() -> None:
         home = Home(Path(folder) / "home")
         os.environ["SELFSERVE_LOCAL_HOME"] = str(home.root)
         try:
-            pair = compare(*_prepare(home), rounds=5)
+            pair = compare(*_prepare(home), rounds=3)
         finally:
             server.stop(home)
     pair.report("selfserve submit recommend.py", "spark-submit recommend.py", aim=1.25)
