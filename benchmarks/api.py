@@ -23,7 +23,7 @@ import boto3
 
 from benchmarks.side_by_side import compare
 from selfserve.core.cluster import ClusterState
-from selfserve.local import server
+from selfserve.local import daemon_client
 from selfserve.local.control.creation import new_cluster
 from selfserve.local.control.store import Store
 from selfserve.local.home import Home
@@ -91,7 +91,7 @@ def _ours(folder: Path) -> Iterator["EMRClient"]:
     home = Home(folder / "home")
     home.make()
     _fill(home)
-    endpoint = server.ensure_running(home)
+    endpoint = daemon_client.ensure_running(home)
     try:
         yield boto3.client(
             "emr",
@@ -101,7 +101,7 @@ def _ours(folder: Path) -> Iterator["EMRClient"]:
             aws_secret_access_key=endpoint.secret_key,
         )
     finally:
-        server.stop(home)
+        daemon_client.stop(home)
 
 
 def _fill(home: Home) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from examples.demo import SAMPLE
 
 from benchmarks.side_by_side import command, compare
-from selfserve.local import server
+from selfserve.local import daemon_client
 from selfserve.local.home import Home
 from selfserve.local.runtime.install import Runtime, ensure_runtime
 
@@ -35,7 +35,7 @@ def main() -> None:
         try:
             pair = compare(*_prepare(home), rounds=3)
         finally:
-            server.stop(home)
+            daemon_client.stop(home)
     pair.report("selfserve submit recommend.py", "spark-submit recommend.py", aim=1.25)
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from homes import processes_of
-from selfserve.local import server
+from selfserve.local import daemon_client
 from selfserve.local.endpoint import LocalEndpoint
 from selfserve.local.home import Home
 
@@ -45,6 +45,6 @@ def fake_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
 def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalEndpoint]:
     """A running local endpoint that the tests of this process share."""
     home = Home(tmp_path_factory.mktemp("local") / "home")
-    yield server.ensure_running(home)
-    server.stop(home)
+    yield daemon_client.ensure_running(home)
+    daemon_client.stop(home)
     assert processes_of(home.root) == []

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from homes import processes_of
-from selfserve.local import server
+from selfserve.local import daemon_client
 from selfserve.local.home import Home
 
 
@@ -15,5 +15,5 @@ def home(tmp_path: Path) -> Iterator[Home]:
     """A home of its own; whatever runs from it is ended, and nothing may be left."""
     home = Home(tmp_path / "home")
     yield home
-    server.stop(home)
+    daemon_client.stop(home)
     assert processes_of(home.root) == []

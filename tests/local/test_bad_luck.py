@@ -21,7 +21,7 @@ from selfserve.backends.emr.backend import EmrBackend
 from selfserve.core.cluster import ClusterState, StepState
 from selfserve.core.launch import StepSpec
 from selfserve.errors import AwsError
-from selfserve.local import server
+from selfserve.local import daemon_client
 from selfserve.local.endpoint import LocalEndpoint
 from selfserve.local.engine.processes import end, find_marked
 from selfserve.local.home import Home
@@ -54,7 +54,7 @@ class FragileEndpoint:
             try:
                 return question(EmrBackend(local_clients(self._endpoint())))
             except AwsError:
-                if server.running(self.home) is not None:
+                if daemon_client.running(self.home) is not None:
                     raise
 
     def until(self, fact: Callable[[EmrBackend], bool]) -> None:
@@ -65,7 +65,7 @@ class FragileEndpoint:
             time.sleep(LOOK_S)
 
     def _endpoint(self) -> LocalEndpoint:
-        while (endpoint := server.running(self.home)) is None:
+        while (endpoint := daemon_client.running(self.home)) is None:
             self._start()
         return endpoint
 
@@ -82,7 +82,7 @@ class FragileEndpoint:
                 start_new_session=True,
             )
         self.daemons.append(daemon)
-        while daemon.poll() is None and server.running(self.home) is None:
+        while daemon.poll() is None and daemon_client.running(self.home) is None:
             time.sleep(LOOK_S)
         assert daemon.poll() in {None, -signal.SIGKILL}, self.home.log.read_text()
 
@@ -93,7 +93,7 @@ def fragile(home: Home, tmp_path: Path) -> Iterator[FragileEndpoint]:
     home.make()
     endpoint = FragileEndpoint(home, tmp_path / "deaths")
     yield endpoint
-    server.stop(home)
+    daemon_client.stop(home)
     for daemon in endpoint.daemons:
         daemon.wait(60)
 
@@ -139,7 +139,7 @@ def step_is_over(backend: EmrBackend, *, cluster_id: str, step_id: str) -> bool:
 @pytest.mark.spark
 def test_a_cluster_that_dies_with_the_daemon_is_told_as_failed(home: Home, tmp_path: Path) -> None:
     begun = tmp_path / "begun"
-    backend = RevivingBackend(LocalLink(server.ensure_running(home), "selfserve-local"))
+    backend = RevivingBackend(LocalLink(daemon_client.ensure_running(home), "selfserve-local"))
     slow = step("slow", "bash", "-c", f"touch {begun}; exec sleep 600")
     cluster_id = backend.launch(replace(WITH_SPARK, steps=(slow,)))
     eventually(begun.exists, "the step runs")
@@ -171,7 +171,7 @@ def laptop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laptop]:
         laptop.must("up", "spark-ml", "--name", CLUSTER)
         yield laptop
     finally:
-        server.stop(laptop.home)
+        daemon_client.stop(laptop.home)
     assert processes_of(laptop.home.root) == []
 
 
@@ -250,7 +250,7 @@ def full_laptop(small_disk: Path) -> Iterator[Laptop]:
     """A laptop whose local target lies on a small disk."""
     laptop = Laptop(Home(small_disk / "home"))
     yield laptop
-    server.stop(laptop.home)
+    daemon_client.stop(laptop.home)
     assert processes_of(laptop.home.root) == []
 
 

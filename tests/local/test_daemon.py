@@ -15,7 +15,7 @@ import pytest
 
 from homes import processes_of
 from selfserve.errors import ClusterFailedError
-from selfserve.local import server
+from selfserve.local import daemon_client
 from selfserve.local.engine.processes import find_marked
 from selfserve.local.home import Home
 from selfserve.local.marks import CLUSTER_VARIABLE, HOME_VARIABLE, PROCESS_VARIABLE
@@ -31,9 +31,9 @@ def wait_until_gone(pid: int) -> None:
 
 
 def test_start_twice_finds_the_same_daemon(home: Home) -> None:
-    first = server.ensure_running(home)
+    first = daemon_client.ensure_running(home)
 
-    second = server.ensure_running(home)
+    second = daemon_client.ensure_running(home)
 
     assert second == first
 
@@ -43,7 +43,7 @@ def test_ten_clients_at_once_start_one_daemon(home: Home) -> None:
     found = []
 
     def start() -> None:
-        found.append(server.ensure_running(home).pid)
+        found.append(daemon_client.ensure_running(home).pid)
 
     clients = [threading.Thread(target=start) for _ in range(10)]
     for client in clients:
@@ -56,45 +56,45 @@ def test_ten_clients_at_once_start_one_daemon(home: Home) -> None:
 
 
 def test_stop_leaves_no_process_and_the_port_free(home: Home) -> None:
-    endpoint = server.ensure_running(home)
+    endpoint = daemon_client.ensure_running(home)
     port = int(endpoint.url.rsplit(":", 1)[1])
 
-    assert server.stop(home) is True
+    assert daemon_client.stop(home) is True
 
     assert processes_of(home.root) == []
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", port)) != 0
-    assert server.running(home) is None
+    assert daemon_client.running(home) is None
 
 
 def test_stop_when_nothing_runs_is_fine(home: Home) -> None:
-    assert server.stop(home) is False
+    assert daemon_client.stop(home) is False
 
 
 def test_keys_and_port_outlive_the_daemon(home: Home) -> None:
-    before = server.ensure_running(home)
-    server.stop(home)
+    before = daemon_client.ensure_running(home)
+    daemon_client.stop(home)
 
-    after = server.ensure_running(home)
+    after = daemon_client.ensure_running(home)
 
     assert after.environment() == before.environment()
 
 
 def test_secrets_are_readable_by_the_user_only(home: Home) -> None:
-    server.ensure_running(home)
+    daemon_client.ensure_running(home)
 
     assert stat.S_IMODE((home.root / "keys.json").stat().st_mode) == 0o600
 
 
 def test_secrets_are_in_no_command_line(home: Home) -> None:
-    endpoint = server.ensure_running(home)
+    endpoint = daemon_client.ensure_running(home)
 
     for process in processes_of(home.root):
         assert endpoint.secret_key not in " ".join(process.cmdline())
 
 
 def test_everything_listens_on_the_loopback_only(home: Home) -> None:
-    server.ensure_running(home)
+    daemon_client.ensure_running(home)
 
     listening = [
         connection.laddr.ip
@@ -108,12 +108,12 @@ def test_everything_listens_on_the_loopback_only(home: Home) -> None:
 
 
 def test_a_killed_daemon_is_replaced_and_its_helpers_are_ended(home: Home) -> None:
-    killed = server.ensure_running(home)
+    killed = daemon_client.ensure_running(home)
     helpers = {p.pid for p in processes_of(home.root)} - {killed.pid}
     os.kill(killed.pid, signal.SIGKILL)
     wait_until_gone(killed.pid)
 
-    replacement = server.ensure_running(home)
+    replacement = daemon_client.ensure_running(home)
 
     assert replacement.pid != killed.pid
     assert helpers
@@ -127,7 +127,7 @@ def test_a_daemon_that_a_step_starts_outlives_the_step(
     monkeypatch.setenv(CLUSTER_VARIABLE, "j-OTHER")
     monkeypatch.setenv(PROCESS_VARIABLE, "step-s-OTHER")
 
-    server.ensure_running(home)
+    daemon_client.ensure_running(home)
 
     assert find_marked(home.root) == []
 
@@ -139,7 +139,7 @@ def test_a_taken_port_is_said_in_one_line(home: Home) -> None:
         port = taken.getsockname()[1]
 
         with pytest.raises(ClusterFailedError, match=f"Port {port} .* cannot be used") as caught:
-            server.ensure_running(home, port=port)
+            daemon_client.ensure_running(home, port=port)
 
     assert "selfserve local start" in caught.value.hint
     assert processes_of(home.root) == []
@@ -147,7 +147,7 @@ def test_a_taken_port_is_said_in_one_line(home: Home) -> None:
 
 def test_an_idle_daemon_ends_itself(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SELFSERVE_LOCAL_IDLE_EXIT_S", "0.5")
-    endpoint = server.ensure_running(home)
+    endpoint = daemon_client.ensure_running(home)
 
     wait_until_gone(endpoint.pid)
 
@@ -163,14 +163,14 @@ def test_a_folder_that_cannot_be_written_is_said_in_one_line(tmp_path: Path) -> 
     blocked.write_text("in the way")
 
     with pytest.raises(ClusterFailedError, match="Cannot write") as caught:
-        server.ensure_running(Home(blocked / "home"))
+        daemon_client.ensure_running(Home(blocked / "home"))
 
     assert "SELFSERVE_LOCAL_HOME" in caught.value.hint
 
 
 def test_running_loads_no_heavy_module() -> None:
     code = (
-        "import sys; from selfserve.local import server; server.running()\n"
+        "import sys; from selfserve.local import daemon_client; daemon_client.running()\n"
         "heavy = {'boto3', 'botocore', 'httpx', 'pydantic', 'starlette', 'psutil'}\n"
         "sys.exit(sorted(heavy & set(sys.modules)) or 0)"
     )

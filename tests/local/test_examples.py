@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from selfserve.local import server
+from selfserve.local import daemon_client
 from selfserve.local.endpoint import BUCKET
 from selfserve.local.home import Home
 
@@ -77,7 +77,7 @@ def laptop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laptop]:
         laptop.must("up", "spark-ml", "--name", CLUSTER)
         yield laptop
     finally:
-        server.stop(laptop.home)
+        daemon_client.stop(laptop.home)
 
 
 def test_the_recommender_beats_the_mean_and_recommends_nothing_rated(

@@ -9,7 +9,7 @@ import pytest
 
 from homes import processes_of
 from selfserve.errors import NoAnswerError
-from selfserve.local import server
+from selfserve.local import daemon_client
 from selfserve.local.endpoint import BUCKET, LocalEndpoint
 from selfserve.local.home import Home
 from selfserve.usecases.revival import LocalLink, RevivingBackend, RevivingStore
@@ -25,7 +25,7 @@ def kill(endpoint: LocalEndpoint) -> None:
 
 
 def test_what_reads_is_answered_by_a_new_daemon(home: Home) -> None:
-    endpoint = server.ensure_running(home)
+    endpoint = daemon_client.ensure_running(home)
     link = LocalLink(endpoint, BUCKET)
     backend, store = RevivingBackend(link), RevivingStore(link)
     store.put("key", b"content")
@@ -34,12 +34,12 @@ def test_what_reads_is_answered_by_a_new_daemon(home: Home) -> None:
 
     assert backend.describe(cluster_id).name == NO_SPARK.name
 
-    kill(server.ensure_running(home))
+    kill(daemon_client.ensure_running(home))
     assert store.get("key") == b"content"
 
 
 def test_a_launch_is_not_sent_twice(home: Home) -> None:
-    endpoint = server.ensure_running(home)
+    endpoint = daemon_client.ensure_running(home)
     backend = RevivingBackend(LocalLink(endpoint, BUCKET))
     kill(endpoint)
 
@@ -50,9 +50,9 @@ def test_a_launch_is_not_sent_twice(home: Home) -> None:
 
 
 def test_a_daemon_that_was_stopped_stays_stopped(home: Home) -> None:
-    endpoint = server.ensure_running(home)
+    endpoint = daemon_client.ensure_running(home)
     backend = RevivingBackend(LocalLink(endpoint, BUCKET))
-    server.stop(home)
+    daemon_client.stop(home)
 
     with pytest.raises(NoAnswerError) as caught:
         backend.list_clusters()

@@ -1,6 +1,6 @@
 """The daemon: assembles the local target, serves it, and ends itself when idle.
 
-One per home folder, guarded by a file lock. Run by `server.ensure_running` as
+One per home folder, guarded by a file lock. Run by `daemon_client.ensure_running` as
 `python -m selfserve.local.daemon --home FOLDER [--port N]`.
 """
 

@@ -1,6 +1,6 @@
 """Where the running local endpoint is, and the keys that open it.
 
-Pure data; `server.py` finds or starts the daemon and returns one of these.
+Pure data; `daemon_client.py` finds or starts the daemon and returns one of these.
 """
 
 from dataclasses import dataclass

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from selfserve.errors import ClusterFailedError
-from selfserve.local import server
+from selfserve.local import daemon_client
 from selfserve.local.endpoint import LocalEndpoint
 
 
@@ -26,7 +26,7 @@ def start(*, port: int | None = None) -> LocalEndpoint:
     Raises:
         ClusterFailedError: it cannot start, or runs on another port than the one asked for.
     """
-    endpoint = server.ensure_running(port=port)
+    endpoint = daemon_client.ensure_running(port=port)
     if port is not None and not endpoint.url.endswith(f":{port}"):
         raise ClusterFailedError(
             f"The local endpoint is already running at {endpoint.url}.",
@@ -37,13 +37,13 @@ def start(*, port: int | None = None) -> LocalEndpoint:
 
 def stop() -> bool:
     """End the daemon, its clusters and every process of theirs; False when nothing ran."""
-    return server.stop()
+    return daemon_client.stop()
 
 
 def status() -> LocalStatus:
     """Look, without starting anything."""
-    home = server.local_home()
-    endpoint = server.running(home)
+    home = daemon_client.local_home()
+    endpoint = daemon_client.running(home)
     buckets = sorted(p.name for p in home.lake.iterdir()) if home.lake.is_dir() else []
     return LocalStatus(
         home=home.root,
@@ -58,8 +58,8 @@ def reset() -> Path:
 
     Installed Spark versions are kept: they are a cache, not state.
     """
-    home = server.local_home()
-    server.stop(home)
+    home = daemon_client.local_home()
+    daemon_client.stop(home)
     if home.root.is_dir():
         shutil.rmtree(home.root)
     return home.root

@@ -17,9 +17,9 @@ from selfserve.backends.emr.backend import EmrBackend
 from selfserve.core.cluster import Cluster, ClusterState, ClusterSummary, NodeCount, Step
 from selfserve.core.launch import LaunchSpec, StepSpec
 from selfserve.errors import AwsError, NoAnswerError
+from selfserve.local.daemon_client import revive
 from selfserve.local.endpoint import LocalEndpoint
 from selfserve.local.home import Home, cannot_write
-from selfserve.local.server import revive
 from selfserve.usecases.local_clients import local_clients
 
 _T = TypeVar("_T")

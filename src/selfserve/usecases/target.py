@@ -131,7 +131,7 @@ class ConfiguredTargets:
         place = self.place(on)
         if not place.is_local:
             return _connect_aws(place)
-        from selfserve.local.server import ensure_running
+        from selfserve.local.daemon_client import ensure_running
 
         return _connect_local(place, ensure_running())
 
@@ -140,7 +140,7 @@ class ConfiguredTargets:
         place = self.place(on)
         if not place.is_local:
             return _connect_aws(place)
-        from selfserve.local.server import running
+        from selfserve.local.daemon_client import running
 
         endpoint = running()
         return _connect_local(place, endpoint) if endpoint else None
