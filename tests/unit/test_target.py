@@ -124,3 +124,13 @@ def test_a_pace_slows_down_to_its_limit() -> None:
 
     assert taken == sorted(taken)
     assert (taken[0], taken[-1]) == (AWS_PACE.quickest, AWS_PACE.slowest)
+
+
+def test_keys_of_the_local_endpoint_are_not_taken_for_aws(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKLOCAL0123456789")
+
+    with pytest.raises(BadInputError, match="point at the local endpoint") as caught:
+        _targets(aws=AWS).place("aws")
+
+    assert "unset AWS_ENDPOINT_URL_EMR" in caught.value.hint
+    assert _targets(aws=AWS).place("local").is_local

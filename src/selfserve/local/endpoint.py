@@ -9,6 +9,8 @@ from pathlib import Path
 REGION = "us-east-1"
 ACCOUNT = "000000000000"
 BUCKET = "selfserve-local"
+ACCESS_KEY_PREFIX = "AKLOCAL"
+"""Access keys that only a local endpoint knows begin with it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from selfserve.errors import BadInputError, ClusterFailedError
+from selfserve.local.endpoint import ACCESS_KEY_PREFIX
 
 _KEY_BYTES = 10
 
@@ -87,7 +88,9 @@ class Home:
         try:
             return Keys(**json.loads(path.read_text(encoding="utf-8")))
         except FileNotFoundError:
-            keys = Keys(f"AKLOCAL{secrets.token_hex(_KEY_BYTES // 2).upper()}", _new_secret())
+            keys = Keys(
+                f"{ACCESS_KEY_PREFIX}{secrets.token_hex(_KEY_BYTES // 2).upper()}", _new_secret()
+            )
             write_private(path, json.dumps(asdict(keys)))
             return keys
         except (ValueError, TypeError) as error:
@@ -113,6 +116,10 @@ class Home:
             return DaemonFile(**json.loads(self.daemon.read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):
             return None
+
+
+def _new_access_key() -> str:
+    return f"{ACCESS_KEY_PREFIX}{secrets.token_hex(_KEY_BYTES // 2).upper()}"
 
 
 def _new_secret() -> str:

@@ -5,6 +5,7 @@ Target is a Place with connections. `plan` needs no more than a Place, so it
 starts no daemon and needs no credentials.
 """
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import timedelta
@@ -13,7 +14,7 @@ from typing import Protocol
 from selfserve.backends.base import Backend, ObjectStore
 from selfserve.core.did_you_mean import did_you_mean
 from selfserve.errors import BadInputError
-from selfserve.local.endpoint import ACCOUNT, BUCKET, REGION, LocalEndpoint
+from selfserve.local.endpoint import ACCESS_KEY_PREFIX, ACCOUNT, BUCKET, REGION, LocalEndpoint
 from selfserve.usecases.clock import Clock, SystemClock
 from selfserve.usecases.settings import AwsSettings, Settings, load_settings
 
@@ -124,6 +125,7 @@ class ConfiguredTargets:
         kind, _, entry = chosen.partition(":")
         if kind != AWS or (entry and entry not in settings.targets):
             raise _unknown_target(chosen, settings.targets)
+        _refuse_local_keys(chosen)
         return _aws_place(settings, label=chosen, entry=entry or AWS)
 
     def open(self, on: str | None) -> Target:
@@ -200,6 +202,16 @@ def _find_bucket(configured: AwsSettings, settings: Settings, entry: str) -> str
             f"{settings.config_file}: targets: {{{entry}: {{bucket: my-bucket}}}}",
         )
     return bucket
+
+
+def _refuse_local_keys(chosen: str) -> None:
+    """After `eval "$(selfserve local env)"`, every AWS client of the shell asks this machine."""
+    if os.environ.get("AWS_ACCESS_KEY_ID", "").startswith(ACCESS_KEY_PREFIX):
+        raise BadInputError(
+            f"This shell's AWS variables point at the local endpoint, so --on {chosen} is not AWS.",
+            hint="Open another shell, or: unset AWS_ENDPOINT_URL_EMR AWS_ENDPOINT_URL_S3 "
+            "AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_REGION AWS_DEFAULT_REGION",
+        )
 
 
 def _unknown_target(chosen: str, targets: Mapping[str, AwsSettings]) -> BadInputError:
