@@ -79,3 +79,15 @@ def test_schema_is_json_schema(run: Run) -> None:
 
     assert schema["type"] == "object"
     assert {"spark", "nodes", "extends"} <= set(schema["properties"])
+
+
+def test_validate_tells_templates_that_no_target_can_fill_in(run: Run, folder: Path) -> None:
+    bad = SMALL + 'tags: {a: "{{ usr }}", b: "{{ user", c: "{{ user }}"}\n'
+    (folder / "cluster_profiles" / "bad.yaml").write_text(bad, encoding="utf-8")
+
+    result = run("profiles", "validate", "bad")
+
+    assert result.exit_code == 2
+    assert "tags.a: '{{ usr }}': unknown name 'usr'; did you mean 'user'?" in result.stdout
+    assert "tags.b:" in result.stdout
+    assert "tags.c:" not in result.stdout

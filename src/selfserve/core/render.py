@@ -54,6 +54,27 @@ def referenced_names(resolved: Resolved) -> frozenset[str]:
     return frozenset[str]().union(*map(names_in, texts))
 
 
+def check_templates(resolved: Resolved) -> None:
+    """Fill every template in with a stand-in, to find those that no target could fill in.
+
+    Raises:
+        ProfileError: every such place is named.
+    """
+    stand_ins = RenderValues(
+        user="user",
+        team="team",
+        region="region",
+        account="000000000000",
+        bucket="bucket",
+        installation="installation",
+        profile=resolved.name,
+        name=resolved.name,
+        launch_id=_NO_LAUNCH_ID,
+        bootstrap={},
+    )
+    _fill_in(resolved, stand_ins)
+
+
 def bootstrap_scripts(resolved: Resolved) -> tuple[str, ...]:
     """File names in bootstrap/ that the profile names, each once."""
     return tuple(dict.fromkeys(action.script for action in resolved.profile.bootstrap.values()))

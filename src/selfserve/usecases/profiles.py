@@ -119,8 +119,10 @@ class ProfileBook:
         def load(name: str) -> Document:
             return _read(path) if name == path.stem else self.load(name)
 
+        from selfserve.core.render import check_templates
+
         try:
-            resolve(path.stem, load=load)
+            check_templates(resolve(path.stem, load=load))
         except ProfileError as error:
             return Verdict(path, tuple(map(str, error.problems)))
         except BadInputError as error:
