@@ -162,3 +162,35 @@ def test_logs_of_nothing_is_not_found(run: Run) -> None:
 
         assert done.exit_code == 4
         assert "hint:" in done.stderr
+
+
+def test_arguments_without_a_separator_are_refused_before_anything_is_started(
+    run: Run, targets: FakeTargets, job: str
+) -> None:
+    done = run("submit", job, "-c", "small", "-d", "DAY=1")
+
+    assert done.exit_code == 2
+    assert "hint: Write: selfserve submit train.py -- DAY=1" in done.stderr
+    assert targets.target.backend.list_clusters() == []
+
+
+def test_an_option_of_the_job_before_the_separator_is_explained(run: Run, job: str) -> None:
+    done = run("submit", job, "--rank", "10")
+
+    assert done.exit_code == 2
+    assert "Arguments of the job itself go after --" in done.stderr
+
+
+def test_logs_of_a_run_without_a_result_say_what_emr_knows(run: Run, job: str) -> None:
+    run_id = run("submit", job, "-c", "small", "-d").stdout.strip()
+
+    done = run("logs", run_id)
+
+    assert done.exit_code == 0
+    assert f"Run {run_id}: its step is PENDING" in done.stderr
+
+
+def test_hints_stay_on_the_target_that_the_user_gave(run: Run, job: str) -> None:
+    done = run("submit", job, "-c", "small", "-d", "--on", "aws")
+
+    assert "-f --on aws" in done.stderr

@@ -15,7 +15,8 @@ import typer
 from typer.core import TyperGroup
 
 from selfserve.cli import output
-from selfserve.cli.options import asked_for_debug
+from selfserve.cli.hints import with_target
+from selfserve.cli.options import asked_for_debug, given_target, remember_separator
 from selfserve.errors import BadInputError, InterruptedByUserError, SelfserveError
 
 _MACHINE_TROUBLE = {  # the machine's state, not a bug and not the user's typing
@@ -33,6 +34,7 @@ class ErrorBoundary(TyperGroup):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # typer's own context class
         """`selfserve` alone shows the help, as `selfserve --help` does."""
+        remember_separator(ctx, args)
         return super().parse_args(ctx, args or ["--help"])
 
     def invoke(self, ctx: Any) -> Any:  # commands return nothing of interest
@@ -40,19 +42,19 @@ class ErrorBoundary(TyperGroup):
         try:
             return super().invoke(ctx)
         except SelfserveError as error:
-            _fail(error, debug=asked_for_debug(ctx))
+            _fail(error, ctx)
         except KeyboardInterrupt as error:
             interrupted = InterruptedByUserError(
                 "Interrupted.", hint="What is running goes on; see it with: selfserve status"
             )
             interrupted.__cause__ = error
-            _fail(interrupted, debug=asked_for_debug(ctx))
+            _fail(interrupted, ctx)
         except BrokenPipeError:  # before OSError, of which it is one
             _leave_closed_pipe()
         except OSError as error:
             if error.errno not in _MACHINE_TROUBLE:
                 raise
-            _fail(_to_bad_input(error), debug=asked_for_debug(ctx))
+            _fail(_to_bad_input(error), ctx)
 
     def main(
         self,
@@ -97,10 +99,10 @@ def run(command_line: Callable[[], object]) -> None:
         sys.exit(1)
 
 
-def _fail(error: SelfserveError, *, debug: bool) -> None:
-    if debug or os.environ.get("SELFSERVE_DEBUG"):
+def _fail(error: SelfserveError, ctx: typer.Context) -> None:
+    if asked_for_debug(ctx) or os.environ.get("SELFSERVE_DEBUG"):
         output.show_traceback(error)
-    output.show_error(str(error), error.hint)
+    output.show_error(str(error), with_target(error.hint, given_target(ctx)))
     raise typer.Exit(error.exit_code) from error
 
 
@@ -116,6 +118,8 @@ def _to_bad_input(error: OSError) -> SelfserveError:
 def _usage_hint(error: typer.TyperException) -> str:
     context = getattr(error, "ctx", None)  # only usage errors have one; their class is private
     path = context.command_path if context is not None else "selfserve"
+    if path.endswith(" submit"):
+        return f"Arguments of the job itself go after --: {path} JOB -- ARGS; see: {path} --help"
     return f"See: {path} --help"
 
 

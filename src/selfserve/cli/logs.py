@@ -6,7 +6,7 @@ import typer
 
 from selfserve.cli.options import invocation
 from selfserve.cli.output import pass_through
-from selfserve.cli.run_view import run_in_words, run_to_json
+from selfserve.cli.run_view import run_in_words, run_to_json, step_in_words
 
 if TYPE_CHECKING:  # it loads pydantic
     from selfserve.core.run import StreamName
@@ -40,7 +40,7 @@ def logs(
     Example: selfserve logs spark-ml --stderr --tail 20
     """
     from selfserve.core.run import StreamName
-    from selfserve.usecases.logs import find_logged_run, show_output
+    from selfserve.usecases.logs import fetch_step, find_logged_run, show_output
 
     this = invocation(ctx)
     collected: list[bytes] = []
@@ -70,3 +70,5 @@ def logs(
         this.output.json({**run_to_json(run, result, on=target.label), stream.value: text})
     elif result is not None:
         this.output.say(run_in_words(run, result))
+    else:
+        this.output.say(step_in_words(run, fetch_step(target, run)))

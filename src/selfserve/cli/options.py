@@ -4,7 +4,7 @@
 name them; it asks `invocation(ctx)` instead.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # use cases load pydantic, which `--help` must not
     from selfserve.usecases.target import Target, Targets
 
 _GIVEN = "selfserve.given"
+_SEPARATED = "selfserve.separated"
 
 
 class Format(StrEnum):
@@ -56,14 +57,14 @@ class Invocation:
     @property
     def output(self) -> Output:
         """Where to print, in the format asked for."""
-        return Output(as_json=self.output_format is Format.JSON, quiet=self.quiet)
+        return Output(as_json=self.output_format is Format.JSON, quiet=self.quiet, on=self.on)
 
     @contextmanager
     def progress(self) -> Iterator["ProgressLine"]:
         """A `Report` that shows what use cases report, for as long as the block runs."""
         from selfserve.cli.progress import ProgressLine
 
-        line = ProgressLine(quiet=self.quiet, verbose=self.verbose)
+        line = ProgressLine(quiet=self.quiet, verbose=self.verbose, on=self.on)
         try:
             yield line
         finally:
@@ -76,6 +77,22 @@ def invocation(ctx: typer.Context) -> Invocation:
     Tests pass their own targets with `CliRunner().invoke(app, […], obj=targets)`.
     """
     return Invocation(given_targets=ctx.obj, **ctx.meta.get(_GIVEN, {}))
+
+
+def remember_separator(ctx: typer.Context, args: Sequence[str]) -> None:
+    """Keep whether the command line has a `--`, which parsing removes."""
+    ctx.meta[_SEPARATED] = "--" in args
+
+
+def has_separator(ctx: typer.Context) -> bool:
+    """Whether the command line has a `--`."""
+    return bool(ctx.meta.get(_SEPARATED))
+
+
+def given_target(ctx: typer.Context) -> str | None:
+    """What `--on` says; unlike `invocation`, loads nothing."""
+    on: str | None = ctx.meta.get(_GIVEN, {}).get("on")
+    return on
 
 
 def asked_for_debug(ctx: typer.Context) -> bool:

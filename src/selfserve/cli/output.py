@@ -10,6 +10,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import TextIO
 
+from selfserve.cli.hints import with_target
+
 Json = Mapping[str, object] | Sequence[object] | str | int | bool | None
 
 _RED = "\x1b[31m"
@@ -20,8 +22,11 @@ _CLEAR_LINE = "\r\x1b[2K"
 class Output:
     """Prints the result of one command, as text or as JSON."""
 
-    def __init__(self, *, as_json: bool = False, quiet: bool = False) -> None:
+    def __init__(
+        self, *, as_json: bool = False, quiet: bool = False, on: str | None = None
+    ) -> None:
         self.as_json = as_json
+        self._on = on
         self._quiet = quiet
 
     def line(self, text: str) -> None:
@@ -46,9 +51,9 @@ class Output:
             _write(sys.stdout, plain_table(columns, rows))
 
     def say(self, text: str) -> None:
-        """Talk: what was done and what to do next. Not with --quiet."""
+        """Talk: what was done and what to do next, on the same target. Not with --quiet."""
         if not self._quiet:
-            _write(sys.stderr, text + "\n")
+            _write(sys.stderr, with_target(text, self._on) + "\n")
 
 
 def pass_through(chunk: bytes, *, to_stderr: bool = False) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from selfserve.cli.durations import to_words
+from selfserve.cli.hints import with_target
 from selfserve.cli.output import clear_live_line, draw_live_line, say_line, talks_to_terminal
 from selfserve.usecases.progress import Note, Progress, Waiting
 
@@ -20,9 +21,11 @@ class ProgressLine:
         *,
         quiet: bool = False,
         verbose: bool = False,
+        on: str | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._quiet = quiet
+        self._on = on
         self._plain_every_s = 2.0 if verbose else _PLAIN_EVERY_S
         self._monotonic = monotonic
         self._waiting_since: float | None = None
@@ -35,7 +38,7 @@ class ProgressLine:
             return
         if isinstance(progress, Note):
             self.close()
-            say_line(progress.text)
+            say_line(with_target(progress.text, self._on))
         else:
             self._wait(progress)
 

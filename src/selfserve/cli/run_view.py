@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from selfserve.cli.durations import to_words
 
 if TYPE_CHECKING:  # they load pydantic
+    from selfserve.core.cluster import Step
     from selfserve.core.run import RunResult
     from selfserve.usecases.runs import Run
 
@@ -35,6 +36,12 @@ def run_in_words(run: "Run", result: "RunResult") -> str:
     if result.failure is None:
         return f"Run {run.id} succeeded in {took}{application}{lost}."
     return f"Run {run.id} failed after {took}{application}: {result.failure}{lost}."
+
+
+def step_in_words(run: "Run", step: "Step") -> str:
+    """What EMR says of a run that our runner has not told the end of."""
+    reason = step.failure or step.reason
+    return f"Run {run.id}: its step is {step.state}{f', {reason}' if reason else ''}."
 
 
 def _result_to_json(result: "RunResult") -> dict[str, object]:

@@ -1,15 +1,17 @@
 """`selfserve submit`: run a job on a cluster."""
 
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from selfserve.cli.options import Invocation, invocation
+from selfserve.cli.options import Invocation, has_separator, invocation
 from selfserve.cli.output import pass_through
 from selfserve.cli.profile_options import profile_book
 from selfserve.cli.run_view import run_in_words, run_to_json
+from selfserve.errors import BadInputError
 
 if TYPE_CHECKING:
     from selfserve.core.run import StreamName
@@ -76,6 +78,12 @@ def submit(
         "--num-executors": num_executors,
         "--packages": packages,
     }
+    if args and not has_separator(ctx):
+        # Hive's -d and our --detach are one letter: what is meant for whom must be clear.
+        raise BadInputError(
+            f"{args[0]!r} is neither an option nor behind the -- that the job's arguments follow.",
+            hint=f"Write: selfserve submit {job} -- {shlex.join(args)}",
+        )
     wanted = Job(job, tuple(args or ()), tuple(_spark_flags(conf or [], flags)))
     this = invocation(ctx)
     if detach:

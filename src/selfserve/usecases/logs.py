@@ -1,5 +1,6 @@
 """Read what a run has written, during and after its cluster's life."""
 
+from selfserve.core.cluster import Step
 from selfserve.core.run import RunResult, StreamName, is_run_id
 from selfserve.errors import NotFoundError
 from selfserve.usecases.follow import Emit, follow
@@ -58,6 +59,11 @@ def show_output(
 
         return follow(target, run, emit=emit_wanted, report=report, tails=[tail]).result
     return result
+
+
+def fetch_step(target: Target, run: Run) -> Step:
+    """What EMR says of the run's step. Raises NotFoundError."""
+    return target.backend.describe_step(run.placement.cluster_id, run.placement.step_id)
 
 
 def _read_from_step(target: Target, run: Run, stream: StreamName) -> bytes:
