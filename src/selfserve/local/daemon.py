@@ -26,7 +26,7 @@ from selfserve.local.api.app import make_app
 from selfserve.local.control.controller import Controller
 from selfserve.local.control.events import TerminateRequested
 from selfserve.local.control.store import Store, StoreError
-from selfserve.local.endpoint import BUCKET, LocalEndpoint
+from selfserve.local.endpoint import BUCKET
 from selfserve.local.engine.spark_engine import SparkEngine
 from selfserve.local.home import DaemonFile, Home, cannot_write, write_private
 from selfserve.local.lake.folders import Lake
@@ -64,7 +64,7 @@ def serve(home: Home, *, port: int | None, idle_exit_s: float = IDLE_EXIT_S) -> 
     keys = home.keys()
     with ExitStack() as stack:
         listener = stack.enter_context(_listen(home, port))
-        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        said = DaemonFile(listener.getsockname()[1], os.getpid(), selfserve.__version__)
         lake = Lake(home.lake)
         lake.ensure_bucket(BUCKET)
         rclone = RcloneServer(lake, keys.access_key, keys.secret_key)
@@ -74,8 +74,7 @@ def serve(home: Home, *, port: int | None, idle_exit_s: float = IDLE_EXIT_S) -> 
         stack.callback(store.close)
         controller = Controller(store)
         stack.callback(controller.close)
-        ourselves = LocalEndpoint(url, keys.access_key, keys.secret_key, os.getpid(), home.root)
-        environment = ourselves.environment()
+        environment = home.endpoint(said).environment()
         engine = SparkEngine(home.root, lake, controller.notify, endpoint_env=environment)
         stack.callback(engine.close)
         controller.attach(engine)
@@ -89,7 +88,7 @@ def serve(home: Home, *, port: int | None, idle_exit_s: float = IDLE_EXIT_S) -> 
             uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off")
         )
         stack.enter_context(_idle_exit(server, controller, app, idle_exit_s))
-        _announce(home, listener)
+        home.announce(said)
         stack.callback(home.daemon.unlink, missing_ok=True)
         server.run(sockets=[listener])
 
@@ -115,18 +114,6 @@ def _listen(home: Home, port: int | None) -> Iterator[socket.socket]:
             ) from reason
         listener.listen(128)
         yield listener
-
-
-def _announce(home: Home, listener: socket.socket) -> None:
-    port = listener.getsockname()[1]
-    home.announce(
-        DaemonFile(
-            url=f"http://127.0.0.1:{port}",
-            port=port,
-            pid=os.getpid(),
-            version=selfserve.__version__,
-        )
-    )
 
 
 @contextmanager

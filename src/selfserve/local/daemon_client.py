@@ -43,14 +43,7 @@ def running(home: Home | None = None) -> LocalEndpoint | None:
     daemon = home.read_daemon()
     if daemon is None or not _answers(daemon.port, daemon.pid):
         return None
-    keys = home.keys()
-    return LocalEndpoint(
-        url=daemon.url,
-        access_key=keys.access_key,
-        secret_key=keys.secret_key,
-        pid=daemon.pid,
-        home=home.root,
-    )
+    return home.endpoint(daemon)
 
 
 def ensure_running(home: Home | None = None, *, port: int | None = None) -> LocalEndpoint:

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from selfserve.errors import BadInputError, ClusterFailedError
-from selfserve.local.endpoint import ACCESS_KEY_PREFIX
+from selfserve.local.endpoint import ACCESS_KEY_PREFIX, LocalEndpoint
 
 _KEY_BYTES = 10
 
@@ -28,7 +28,6 @@ class Keys:
 class DaemonFile:
     """What the running daemon says of itself."""
 
-    url: str
     port: int
     pid: int
     version: str
@@ -109,6 +108,17 @@ class Home:
         """Say where the daemon is, for clients of now and for the next daemon."""
         write_private(self.root / "port", str(daemon.port))
         write_private(self.daemon, json.dumps(asdict(daemon)))
+
+    def endpoint(self, daemon: DaemonFile) -> LocalEndpoint:
+        """The endpoint that this daemon serves, with the keys that open it."""
+        keys = self.keys()
+        return LocalEndpoint(
+            url=f"http://127.0.0.1:{daemon.port}",
+            access_key=keys.access_key,
+            secret_key=keys.secret_key,
+            pid=daemon.pid,
+            home=self.root,
+        )
 
     def read_daemon(self) -> DaemonFile | None:
         """Where the daemon said it is; None when it said nothing readable."""
