@@ -9,7 +9,7 @@ import pytest
 from local.engine_bench import cluster, engine_at, run_step, up
 from selfserve.local.control.events import EngineFailed, EngineReady, EngineStopped
 from selfserve.local.runtime.install import RuntimeSource
-from selfserve.local.runtime.uv_tool import Uv
+from selfserve.packing.uv_tool import Uv
 
 
 def no_java() -> Iterator[Path]:

@@ -10,7 +10,7 @@ import pytest
 
 from selfserve.errors import ClusterFailedError
 from selfserve.local.runtime.install import Runtime, RuntimeSource, ensure_runtime
-from selfserve.local.runtime.uv_tool import Uv
+from selfserve.packing.uv_tool import Uv
 
 JAVA = """#!/bin/sh
 echo '    java.home = /opt/jdk' >&2

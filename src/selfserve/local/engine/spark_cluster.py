@@ -31,7 +31,7 @@ from selfserve.local.engine.spark_daemons import (
 )
 from selfserve.local.home import write_private
 from selfserve.local.runtime.install import Runtime
-from selfserve.local.runtime.uv_tool import Cancelled, raise_if_cancelled
+from selfserve.packing.uv_tool import Cancelled, raise_if_cancelled
 
 _log = logging.getLogger(__name__)
 MASTER = "master"

@@ -20,7 +20,7 @@ from selfserve.local.runtime.java import find_java, machine_candidates
 from selfserve.local.runtime.locks import locked
 from selfserve.local.runtime.python_choice import PythonChoice, choose_python
 from selfserve.local.runtime.spark_needs import SparkNeeds, needs_of
-from selfserve.local.runtime.uv_tool import Cancelled, Uv, never
+from selfserve.packing.uv_tool import Cancelled, Uv, never
 
 Progress = Callable[[str], None]
 _COMPLETE = "complete.json"

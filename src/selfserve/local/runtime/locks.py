@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from selfserve.local.runtime.uv_tool import Cancelled, raise_if_cancelled
+from selfserve.packing.uv_tool import Cancelled, raise_if_cancelled
 
 _LOOK_S = 0.2
 

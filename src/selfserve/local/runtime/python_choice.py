@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from selfserve.local.runtime.spark_needs import SparkNeeds, Version, nearest_pythons, parse_version
-from selfserve.local.runtime.uv_tool import Uv
+from selfserve.packing.uv_tool import Uv
 
 
 @dataclass(frozen=True, slots=True)

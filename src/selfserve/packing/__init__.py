@@ -1,0 +1,1 @@
+"""Turn the user's files and requirements into archives that can be shipped."""
