@@ -3,6 +3,7 @@
 import os
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 import uv
 
@@ -43,6 +44,14 @@ def raise_if_cancelled(cancelled: Cancelled) -> None:
         )
 
 
+class UvError(ClusterFailedError):
+    """uv ended unsuccessfully; `said` is all of its stderr."""
+
+    def __init__(self, message: str, *, hint: str, said: str) -> None:
+        super().__init__(message, hint=hint)
+        self.said = said
+
+
 class Uv:
     """The uv that came with selfserve; `environment` is added to ours."""
 
@@ -51,18 +60,25 @@ class Uv:
         self._environment.pop("VIRTUAL_ENV", None)
 
     def run(
-        self, arguments: Sequence[str], cancelled: Cancelled = never, *, holding: int | None = None
+        self,
+        arguments: Sequence[str],
+        cancelled: Cancelled = never,
+        *,
+        holding: int | None = None,
+        folder: Path | None = None,
     ) -> str:
-        """Run uv to its end and return its stdout.
+        """Run uv to its end, in `folder` if given, and return its stdout.
 
         The child keeps the descriptor `holding` open: a lock outlives us until uv is done.
 
         Raises:
-            ClusterFailedError: uv failed, or was cancelled.
+            UvError: uv failed.
+            ClusterFailedError: cancelled.
         """
         with subprocess.Popen(
             [uv.find_uv_bin(), "--no-progress", *arguments],
             env=self._environment,
+            cwd=folder,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -88,8 +104,8 @@ def _communicate(child: "subprocess.Popen[str]", cancelled: Cancelled) -> tuple[
             continue
 
 
-def _failure(arguments: Sequence[str], stderr: str) -> ClusterFailedError:
+def _failure(arguments: Sequence[str], stderr: str) -> UvError:
     hint = next((hint for sign, hint in _HINTS if sign in stderr), _OTHERWISE)
     wanted = arguments[-1] if arguments[0] == "pip" else "Python"
     said = " ".join(stderr.split())[-_SAID_LIMIT:] or "it said nothing"
-    return ClusterFailedError(f"uv could not install {wanted}: {said}", hint=hint)
+    return UvError(f"uv could not install {wanted}: {said}", hint=hint, said=stderr)

@@ -1,0 +1,115 @@
+"""Read a job's requirements from the inline metadata of a script or from a pyproject.toml.
+
+Pure. Formats: https://peps.python.org/pep-0723/ and https://peps.python.org/pep-0621/
+"""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from selfserve.core.requirements import Requirements, RequirementsKind, parse_requirement
+from selfserve.errors import BadInputError
+
+# The reference implementation's expression, from PEP 723.
+_BLOCK = re.compile(
+    r"(?m)^# /// (?P<type>[a-zA-Z0-9-]+)$\s(?P<content>(^#(| .*)$\s)+)^# ///$", re.MULTILINE
+)
+_BLOCK_START = re.compile(r"^# /// script\s*$", re.MULTILINE)
+
+
+def parse_inline(script: str, path: Path) -> Requirements | None:
+    """The inline metadata of a script (PEP 723); None where it has none.
+
+    Raises:
+        BadInputError: the block is there twice, is not closed, or says nonsense.
+    """
+    text = script.replace("\r\n", "\n")
+    blocks = [match for match in _BLOCK.finditer(text) if match["type"] == "script"]
+    if len(blocks) > 1:
+        raise BadInputError(
+            f"{path} has {len(blocks)} blocks of inline metadata; one is allowed.",
+            hint=f"See where they are: grep -n '^# /// script' '{path}'",
+        )
+    if not blocks:
+        if found := _BLOCK_START.search(text):
+            line = text.count("\n", 0, found.start()) + 1
+            raise BadInputError(
+                f"{path}:{line}: the inline metadata is not closed by a line '# ///', "
+                "or a line in between does not begin with '# '.",
+                hint="See how it should look: https://peps.python.org/pep-0723/",
+            )
+        return None
+    lines = blocks[0]["content"].splitlines()
+    content = "\n".join(line[2:] if line.startswith("# ") else line[1:] for line in lines)
+    table = _Table(load_toml(content, path, where="the inline metadata"), path)
+    return Requirements(
+        RequirementsKind.INLINE,
+        path,
+        requires_python=table.requires_python(),
+        dependencies=table.dependencies(),
+        uv_settings=_uv_settings(table.content),
+    )
+
+
+def parse_project(document: Mapping[str, Any], path: Path) -> Requirements | None:
+    """The [project] table of a pyproject.toml; None where there is none.
+
+    Raises:
+        BadInputError: it says nonsense.
+    """
+    project = document.get("project")
+    if not isinstance(project, dict):
+        return None
+    table = _Table(project, path)
+    return Requirements(
+        RequirementsKind.PYPROJECT,
+        path,
+        requires_python=table.requires_python(),
+        dependencies=table.dependencies(),
+        uv_settings=_uv_settings(document),
+    )
+
+
+def _uv_settings(document: Mapping[str, Any]) -> Mapping[str, Any]:  # Any: TOML
+    tool = document.get("tool", {})
+    settings = tool.get("uv", {}) if isinstance(tool, dict) else {}
+    return settings if isinstance(settings, dict) else {}
+
+
+def load_toml(text: str, path: Path, *, where: str = "") -> dict[str, Any]:
+    """Parse TOML. Raises BadInputError."""
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        place = f"{where} of {path}" if where else str(path)
+        raise BadInputError(
+            f"Cannot read {place}: {error}.", hint="See how TOML is written: https://toml.io"
+        ) from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """A table with `requires-python` and `dependencies`: inline metadata or [project]."""
+
+    content: Mapping[str, Any]  # Any: TOML
+    path: Path
+
+    def requires_python(self) -> str | None:
+        found = self.content.get("requires-python")
+        if found is not None and not isinstance(found, str):
+            raise self._wrong("requires-python", 'requires-python = ">=3.9"')
+        return found
+
+    def dependencies(self) -> tuple[str, ...]:
+        found = self.content.get("dependencies", [])
+        if not isinstance(found, list) or not all(isinstance(text, str) for text in found):
+            raise self._wrong("dependencies", 'dependencies = ["pandas>=2.2,<3"]')
+        for text in found:
+            parse_requirement(text, self.path.name)
+        return tuple(found)
+
+    def _wrong(self, key: str, example: str) -> BadInputError:
+        return BadInputError(f"{self.path}: {key} has the wrong type.", hint=f"Write: {example}")
