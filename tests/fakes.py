@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
+from pathlib import Path
 
 from selfserve.core.cluster import (
     Cluster,
@@ -363,6 +364,10 @@ class MemoryStore:
             return False
         self.objects[key] = body
         return True
+
+    def put_file(self, key: str, path: Path) -> None:
+        """See ObjectStore."""
+        self.put(key, path.read_bytes())
 
     def replace(self, key: str, body: bytes, *, etag: str) -> bool:
         """See ObjectStore."""

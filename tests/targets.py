@@ -1,7 +1,9 @@
 """Targets in memory, and a small profile, for tests of use cases and commands."""
 
+import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from fakes import FakeBackend, FakeClock, MemoryStore
 from selfserve.core.resolve import Resolved, parse_override
@@ -31,6 +33,9 @@ scale: {min: 2, max: 10}
 """
 
 
+_CACHES = TemporaryDirectory(prefix="selfserve-tests-")  # removed when the process ends
+
+
 def write_profiles(folder: Path, **profiles: str) -> ProfileBook:
     """A folder of profiles that holds `_base`, `small` and whatever else is given."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -51,6 +56,7 @@ def make_target(
     clock: FakeClock | None = None,
     backend: FakeBackend | None = None,
     store: MemoryStore | None = None,
+    cache: Path | None = None,
 ) -> Target:
     """A target whose clusters, objects and time are in memory."""
     clock = clock or FakeClock()
@@ -66,6 +72,7 @@ def make_target(
         store=store or MemoryStore(),
         clock=clock,
         pace=LOCAL_PACE if kind == "local" else AWS_PACE,
+        cache=cache or Path(_CACHES.name) / secrets.token_hex(8),
     )
 
 

@@ -20,9 +20,9 @@ from selfserve.errors import (
 )
 from selfserve.usecases.follow import Outcome, follow, raise_for_failure
 from selfserve.usecases.logs import find_logged_run, show_output
-from selfserve.usecases.progress import Note, Progress, Waiting
+from selfserve.usecases.progress import Note, Progress, Report, Waiting
 from selfserve.usecases.runs import Run
-from selfserve.usecases.submit import Job, submit
+from selfserve.usecases.submit import Job, OnPrepared, submit
 from selfserve.usecases.submit_and_follow import submit_and_follow
 from selfserve.usecases.up import up
 from targets import make_target, resolve_small
@@ -407,14 +407,18 @@ def attend(house: House, report: Callable[[Progress], None] | None = None) -> Ou
     def load(_: str) -> Resolved:
         return house.small
 
-    return submit_and_follow(
-        house.target,
-        Job(house.job),
-        cluster=house.cluster,
-        load_profile=load,
-        emit=house.emit,
-        report=report or house.said.append,
-    )
+    def start(on_prepared: OnPrepared, tell: Report) -> Run:
+        return submit(
+            house.target,
+            Job(house.job),
+            cluster=house.cluster,
+            load_profile=load,
+            on_prepared=on_prepared,
+            report=tell,
+        )
+
+    tell = report or house.said.append
+    return submit_and_follow(house.target, start, what="train.py", emit=house.emit, report=tell)
 
 
 def logs(house: House, wanted: str, *, stream: StreamName = OUT, **options: Any) -> object:

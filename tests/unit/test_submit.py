@@ -1,7 +1,6 @@
 """Submitting: the step that EMR gets, where it goes, and what is written down."""
 
 import json
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,36 +9,13 @@ import pytest
 from fakes import FakeBackend, MemoryStore
 from selfserve.core.launch import ActionOnFailure, LaunchSpec
 from selfserve.core.resolve import Resolved
-from selfserve.core.run import (
-    JobKind,
-    Submission,
-    is_run_id,
-    make_run_id,
-    run_id_of_step,
-    to_step,
-)
+from selfserve.core.run import is_run_id, make_run_id
 from selfserve.errors import BadInputError, NotFoundError, OutcomeUnknownError
 from selfserve.usecases.runs import find_run
 from selfserve.usecases.submit import Job, submit
 from selfserve.usecases.target import Target
 from selfserve.usecases.up import up
 from targets import make_target, resolve_small, write_profiles
-
-SUBMISSION = Submission(
-    run_id="r-20261121-120000-0a1b2c",
-    job="train.py",
-    kind=JobKind.PYTHON,
-    args=("--rank", "10", "--", "x"),
-    flags=("--conf", "a=b", "--executor-memory", "8g"),
-    job_uri="s3://lake/train.py",
-    runner_uri="s3://lake/driver.py",
-    run_uri="s3://lake/selfserve/runs/r-20261121-120000-0a1b2c/",
-    cluster="spark-ml",
-    is_transient=False,
-    profile="spark-ml",
-    owner="ada",
-    created=datetime(2026, 11, 21, 12, tzinfo=UTC),
-)
 
 
 @pytest.fixture
@@ -58,91 +34,6 @@ def job(tmp_path: Path) -> Job:
 @pytest.fixture
 def small(tmp_path: Path) -> Resolved:
     return resolve_small(tmp_path / "profiles")
-
-
-def test_a_python_job_becomes_a_spark_submit_step_around_the_runner() -> None:
-    step = to_step(SUBMISSION, ["Spark", "Livy"])
-
-    assert step.jar == "command-runner.jar"
-    assert step.name == "r-20261121-120000-0a1b2c train.py"
-    assert step.on_failure is ActionOnFailure.CONTINUE
-    assert step.args == (
-        *("spark-submit", "--deploy-mode", "cluster", "--name", "train.py"),
-        *("--conf", "spark.yarn.maxAppAttempts=1"),
-        *("--conf", "a=b", "--executor-memory", "8g"),
-        "s3://lake/driver.py",
-        *("--run", "s3://lake/selfserve/runs/r-20261121-120000-0a1b2c/"),
-        *("--job", "s3://lake/train.py"),
-        *("--", "--rank", "10", "--", "x"),
-    )
-
-
-@pytest.mark.parametrize(
-    ("applications", "flags", "args"),
-    [
-        pytest.param(
-            ["Hive", "Hadoop"],
-            (),
-            ("hive-script", "--run-hive-script", "--args", "-f", "s3://lake/a.sql", "-d", "A=1"),
-            id="hive",
-        ),
-        pytest.param(
-            ["hive", "spark"],
-            (),
-            ("hive-script", "--run-hive-script", "--args", "-f", "s3://lake/a.sql", "-d", "A=1"),
-            id="hive-goes-before-spark",
-        ),
-        pytest.param(
-            ["Spark"],
-            ("--conf", "a=b"),
-            ("spark-sql", "--conf", "a=b", "-f", "s3://lake/a.sql", "-d", "A=1"),
-            id="spark-only",
-        ),
-    ],
-)
-def test_a_sql_job_becomes_a_step_of_what_the_cluster_has(
-    applications: list[str], flags: tuple[str, ...], args: tuple[str, ...]
-) -> None:
-    submission = replace(
-        SUBMISSION,
-        job="a.sql",
-        kind=JobKind.SQL,
-        job_uri="s3://lake/a.sql",
-        runner_uri=None,
-        args=("-d", "A=1"),
-        flags=flags,
-    )
-
-    assert to_step(submission, applications).args == args
-
-
-@pytest.mark.parametrize(
-    ("kind", "applications", "message"),
-    [
-        pytest.param(JobKind.PYTHON, ["Trino"], "needs Spark", id="python-without-spark"),
-        pytest.param(JobKind.SQL, ["Trino"], "needs Hive or Spark", id="sql-without-either"),
-        pytest.param(JobKind.SQL, ["Hive"], "no flags of spark-submit", id="spark-flags-for-hive"),
-    ],
-)
-def test_a_job_that_the_cluster_cannot_run_is_refused(
-    kind: JobKind, applications: list[str], message: str
-) -> None:
-    with pytest.raises(BadInputError, match=message):
-        to_step(replace(SUBMISSION, kind=kind), applications)
-
-
-def test_the_step_of_a_cluster_of_its_own_ends_the_cluster_when_it_fails() -> None:
-    step = to_step(replace(SUBMISSION, is_transient=True), ["Spark"])
-
-    assert step.on_failure is ActionOnFailure.TERMINATE_CLUSTER
-
-
-def test_a_step_is_named_so_that_its_run_is_found_again() -> None:
-    step = to_step(replace(SUBMISSION, job="my <job> $1.py"), ["Spark"])
-
-    assert run_id_of_step(step.name) == SUBMISSION.run_id
-    assert step.name == "r-20261121-120000-0a1b2c my-job-1.py"
-    assert run_id_of_step("somebody else's step") is None
 
 
 def test_run_ids_are_recognised_and_sort_by_time() -> None:
@@ -168,7 +59,7 @@ def test_a_job_goes_to_the_live_cluster_of_that_name(
     assert run.submission.profile == "small"
     steps = target.backend.list_steps(cluster.id)
     assert [step.id for step in steps] == [run.placement.step_id]
-    assert steps[0].args[-2:] == ("--rank", "10")
+    assert steps[0].args[-2:] == ("--run", run.submission.run_uri)
 
 
 def test_a_cluster_can_be_named_by_its_id(target: Target, job: Job, small: Resolved) -> None:
@@ -207,10 +98,10 @@ def test_everything_a_run_needs_is_in_s3_before_emr_hears_of_it(
         on_prepared=lambda _: seen.append(set(store.objects)),
     )
 
-    names = {key.rpartition("/")[2] for key in seen[0]}
-    assert {"driver.py", "train.py", "submission.json"} <= names
-    assert "launch" not in names
     record = json.loads(store.objects[f"selfserve/runs/{run.id}/submission.json"])
+    uris = (record["program"]["main_uri"], record["program"]["code"]["uri"])
+    assert {uri.removeprefix("s3://memory/") for uri in uris} <= seen[0]
+    assert not any(key.startswith("selfserve/launches/") for key in seen[0])
     assert record["args"] == ["--rank", "10"]
     assert record["owner"] == "ada"
 

@@ -3,9 +3,11 @@
 Talks to S3 or to the endpoint on this machine; the client decides which.
 """
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError
+from boto3.exceptions import S3UploadFailedError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from selfserve.aws.errors import aws_errors, error_code
 from selfserve.errors import AwsError
@@ -37,6 +39,23 @@ class S3Store:
         if only_if_absent:
             request["IfNoneMatch"] = "*"
         return self._put(request, body)
+
+    def put_file(self, key: str, path: Path) -> None:
+        """Store a file of any size, in parts and in parallel if it is large.
+
+        Raises:
+            OSError: the file cannot be read.
+        """
+        with aws_errors(f"writing {self._uri(key)}"):
+            try:
+                self._client.upload_file(str(path), self._bucket, key)
+            except S3UploadFailedError as error:
+                # boto3 wraps what botocore has raised, and only says it in words.
+                if isinstance(error.__context__, BotoCoreError | ClientError):
+                    raise error.__context__ from error
+                raise AwsError(
+                    f"Cannot store {self._uri(key)}: {error}", hint="Run the same command again."
+                ) from error
 
     def replace(self, key: str, body: bytes, *, etag: str) -> bool:
         """Store an object over the version `etag`; False when it has changed or gone."""

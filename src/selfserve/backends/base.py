@@ -6,6 +6,7 @@ the pages of one listing); waiting and retrying are the callers' business.
 
 from collections.abc import Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Protocol
 
 from selfserve.core.cluster import Cluster, ClusterState, ClusterSummary, NodeCount, Step
@@ -68,6 +69,9 @@ class ObjectStore(Protocol):
 
     def put(self, key: str, body: bytes, *, only_if_absent: bool = False) -> bool:
         """Store an object; False when `only_if_absent` and the key already exists."""
+
+    def put_file(self, key: str, path: Path) -> None:
+        """Store a file of any size; readers see all of it or nothing."""
 
     def replace(self, key: str, body: bytes, *, etag: str) -> bool:
         """Store an object over the version `etag`; False when it has changed or gone."""

@@ -45,6 +45,6 @@ def step_in_words(run: "Run", step: "Step") -> str:
 
 
 def _result_to_json(result: "RunResult") -> dict[str, object]:
-    from selfserve.core.run import RESULT_JSON
+    from selfserve.core.run_json import to_plain
 
-    return dict(RESULT_JSON.dump_python(result, mode="json"))
+    return to_plain(result)

@@ -96,6 +96,16 @@ def package_key(sha256: str, file_name: str) -> str:
     return f"{S3_PREFIX}packages/{sha256}/{file_name}"
 
 
+def archive_key(sha256: str) -> str:
+    """S3 key of an archive, addressed by its content."""
+    return f"{S3_PREFIX}packages/{sha256}.tar.gz"
+
+
+def lock_key(sha256: str) -> str:
+    """S3 key of the lock that goes with the archive of dependencies `sha256`."""
+    return f"{S3_PREFIX}packages/{sha256}.lock.txt"
+
+
 def run_prefix(run_id: str) -> str:
     """S3 prefix of everything that belongs to one run; ends with a slash."""
     return f"{S3_PREFIX}runs/{run_id}/"

@@ -1,50 +1,47 @@
-"""What is shipped to the cluster for a run: files, addressed by their content.
+"""Files on their way to S3, addressed by their content.
 
-Pure. Because a file's S3 key is made of its SHA-256, submitting an unchanged
-job again uploads nothing, and a key never changes its content.
+Pure. Because a key is made of the SHA-256 of what it holds, submitting an
+unchanged job again uploads nothing, and a key never changes its content.
 """
 
 import hashlib
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Self
 
-from selfserve.core.naming import package_key
-from selfserve.core.run import JobKind
+from selfserve.core.naming import archive_key, package_key
 
 
 @dataclass(frozen=True, slots=True)
-class ShippedFile:
-    """One file as it goes to S3."""
+class Upload:
+    """One object as S3 is to have it; its content is in memory or in a file."""
 
-    name: str
-    body: bytes = field(repr=False)
-    sha256: str
+    key: str
+    size: int
+    """Bytes."""
+    body: bytes = field(default=b"", repr=False)
+    path: Path | None = None
+    """The file that holds the content instead of `body`."""
+    companions: tuple["Upload", ...] = ()
+    """What goes with it: it is there whenever this object is, so nobody looks for it."""
 
     @classmethod
-    def of(cls, name: str, body: bytes) -> Self:
+    def of_bytes(cls, name: str, body: bytes) -> Self:
         """A file of this name and content."""
-        return cls(name=name, body=body, sha256=hashlib.sha256(body).hexdigest())
+        return cls(package_key(hashlib.sha256(body).hexdigest(), name), len(body), body=body)
 
-    @property
-    def key(self) -> str:
-        """Its S3 key."""
-        return package_key(self.sha256, self.name)
+    @classmethod
+    def of_file(cls, path: Path, name: str | None = None) -> Self:
+        """A file as it is on the disk. Raises OSError."""
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        return cls(package_key(digest, name or path.name), path.stat().st_size, path=path)
+
+    @classmethod
+    def of_archive(cls, path: Path, sha256: str, size: int) -> Self:
+        """An archive whose digest is known already."""
+        return cls(archive_key(sha256), size, path=path)
 
     def uri(self, bucket: str) -> str:
         """Where the cluster reads it."""
         return f"s3://{bucket}/{self.key}"
-
-
-@dataclass(frozen=True, slots=True)
-class Package:
-    """Everything that one run needs from S3."""
-
-    kind: JobKind
-    job: ShippedFile
-    runner: ShippedFile | None
-    """Spark's entry point around a Python job; None for a script that EMR runs itself."""
-
-    @property
-    def files(self) -> tuple[ShippedFile, ...]:
-        """All of it."""
-        return (self.job,) if self.runner is None else (self.job, self.runner)

@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from selfserve.core.cluster import Cluster, ClusterState, Step, StepState
-from selfserve.core.run import JobKind, RunResult, StreamName, result_key
+from selfserve.core.program import JobKind
+from selfserve.core.run import RunResult, StreamName, result_key
 from selfserve.errors import ClusterFailedError, JobFailedError
 from selfserve.usecases.progress import Note, Report, Waiting, quiet
 from selfserve.usecases.runs import OutputTail, Run, read_result
@@ -166,7 +167,7 @@ class _Watch:
         """What the run is waiting for."""
         job = self._run.submission.job
         if step.state is not StepState.PENDING or self._cluster is None:
-            is_live = self._run.submission.kind is JobKind.PYTHON
+            is_live = self._run.submission.program.kind is JobKind.PYTHON
             return f"the first output of {job}" if is_live else f"{job} to finish"
         if self._cluster.state.is_starting:
             reason = f", {self._cluster.reason}" if self._cluster.reason else ""
@@ -191,7 +192,7 @@ def _died_first(cluster: Cluster) -> bool:
 
 def _emit_step_output(target: Target, outcome: Outcome, emit: Emit, report: Report) -> None:
     """Pass on what EMR's own logs have: there was no runner, or it did not get far."""
-    step, kind = outcome.step, outcome.run.submission.kind
+    step, kind = outcome.step, outcome.run.submission.program.kind
     if step.started is None or (kind is JobKind.PYTHON and step.state is not StepState.FAILED):
         return
     output = wait_for_step_output(target, outcome.cluster, step.id, report=report)

@@ -10,6 +10,7 @@ import os
 import shutil
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import TypeVar
 
 from selfserve.aws.s3 import S3Store
@@ -127,6 +128,14 @@ class RevivingStore:
             return self._link.again(lambda: self._link.store.put(key, body))
         except AwsError as error:
             self._link.raise_if_full(len(body), error)
+            raise
+
+    def put_file(self, key: str, path: Path) -> None:
+        """See `ObjectStore.put_file`."""
+        try:
+            self._link.again(lambda: self._link.store.put_file(key, path))
+        except AwsError as error:
+            self._link.raise_if_full(path.stat().st_size, error)
             raise
 
     def replace(self, key: str, body: bytes, *, etag: str) -> bool:

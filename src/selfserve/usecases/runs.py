@@ -6,9 +6,6 @@ from dataclasses import dataclass
 from selfserve.backends.base import ObjectStore
 from selfserve.core.cluster import Step
 from selfserve.core.run import (
-    PLACEMENT_JSON,
-    RESULT_JSON,
-    SUBMISSION_JSON,
     Placement,
     RunResult,
     StreamName,
@@ -19,6 +16,7 @@ from selfserve.core.run import (
     run_id_of_step,
     submission_key,
 )
+from selfserve.core.run_json import from_json, to_json
 from selfserve.errors import NotFoundError
 from selfserve.usecases.clusters import list_ours
 from selfserve.usecases.target import Target
@@ -39,18 +37,18 @@ class Run:
 
 def save_submission(store: ObjectStore, submission: Submission) -> None:
     """Write down what is about to be asked for."""
-    store.put(submission_key(submission.run_id), SUBMISSION_JSON.dump_json(submission, indent=2))
+    store.put(submission_key(submission.run_id), to_json(submission))
 
 
 def save_placement(store: ObjectStore, run: Run) -> None:
     """Write down where a run has gone."""
-    store.put(placement_key(run.id), PLACEMENT_JSON.dump_json(run.placement, indent=2))
+    store.put(placement_key(run.id), to_json(run.placement))
 
 
 def read_result(store: ObjectStore, run_id: str) -> RunResult | None:
     """How the job ended; None while it runs, and for jobs without our runner."""
     body = store.get(result_key(run_id))
-    return None if body is None else RESULT_JSON.validate_json(body)
+    return None if body is None else from_json(RunResult, body)
 
 
 def find_run(target: Target, run_id: str) -> Run:
@@ -59,17 +57,26 @@ def find_run(target: Target, run_id: str) -> Run:
     Raises:
         NotFoundError: there is no such run, or EMR never got it.
     """
+    submission = read_submission(target, run_id)
+    placement = target.store.get(placement_key(run_id))
+    if placement is not None:
+        return Run(submission, from_json(Placement, placement))
+    return Run(submission, _search(target, submission))
+
+
+def read_submission(target: Target, run_id: str) -> Submission:
+    """What was submitted as `run_id`, whether EMR ever got it or not.
+
+    Raises:
+        NotFoundError: there is no such run.
+    """
     body = target.store.get(submission_key(run_id))
     if body is None:
         raise NotFoundError(
             f"There is no run {run_id} on {target.label}.",
             hint="Its id is in what `selfserve submit` printed; is it another target's? Try --on.",
         )
-    submission = SUBMISSION_JSON.validate_json(body)
-    placement = target.store.get(placement_key(run_id))
-    if placement is not None:
-        return Run(submission, PLACEMENT_JSON.validate_json(placement))
-    return Run(submission, _search(target, submission))
+    return from_json(Submission, body)
 
 
 def find_step_of_run(target: Target, cluster_id: str, run_id: str) -> Step | None:

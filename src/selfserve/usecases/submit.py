@@ -5,36 +5,43 @@ this run only. `follow.py` watches it from then on.
 """
 
 import secrets
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 
-from selfserve.core.cluster import Cluster
-from selfserve.core.did_you_mean import did_you_mean
+from selfserve import __version__
 from selfserve.core.launch import StepSpec
 from selfserve.core.naming import run_prefix
-from selfserve.core.package import Package
-from selfserve.core.resolve import Resolved
-from selfserve.core.run import (
-    JobKind,
-    Placement,
-    Submission,
-    make_run_id,
-    to_step,
-)
+from selfserve.core.package import Upload
+from selfserve.core.program import JobKind, Program, SecretRef
+from selfserve.core.run import Placement, Submission, make_run_id
+from selfserve.core.step import to_step
 from selfserve.errors import AwsError, NotFoundError, OutcomeUnknownError
-from selfserve.usecases.clusters import list_ours
+from selfserve.packing.sources import JobSource, find_job
+from selfserve.usecases.destination import Destination, LoadProfile, find_destination
+from selfserve.usecases.flag_files import ship_flags
+from selfserve.usecases.known_clusters import forget, recall, remember
 from selfserve.usecases.launching import launch
-from selfserve.usecases.packaging import read_package, upload
+from selfserve.usecases.origin import find_origin
+from selfserve.usecases.packaging import Bench, Wish, make_package
 from selfserve.usecases.progress import Note, Report, Waiting, quiet
 from selfserve.usecases.runs import Run, find_step_of_run, save_placement, save_submission
 from selfserve.usecases.target import Target
 
-DEFAULT_PROFILES = {JobKind.PYTHON: "spark-ml", JobKind.SQL: "hive-batch"}
+DEFAULT_PROFILES = {
+    JobKind.PYTHON: "spark-ml",
+    JobKind.JAR: "spark-ml",
+    JobKind.SQL: "hive-batch",
+}
 _STEP_APPEARS_WITHIN = timedelta(minutes=2)
+_WORTH_SAYING = 5_000_000  # bytes: an upload that takes more than a moment
 
-LoadProfile = Callable[[str], Resolved]
+OnPrepared = Callable[[Submission], None]
+Prepared = tuple[Submission, Sequence[Upload]]
+"""A run as it would be on some cluster, and what S3 must have for it."""
+Prepare = Callable[[Destination], Prepared]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +52,8 @@ class Job:
     args: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
     """Flags of spark-submit, as they stand on its command line."""
+    secrets: tuple[SecretRef, ...] = ()
+    wish: Wish = field(default_factory=Wish)
 
 
 def submit(
@@ -53,7 +62,7 @@ def submit(
     *,
     cluster: str | None = None,
     load_profile: LoadProfile,
-    on_prepared: Callable[[Submission], None] = lambda _: None,
+    on_prepared: OnPrepared = lambda _: None,
     report: Report = quiet,
 ) -> Run:
     """Hand `job` to a cluster and return at once; it may have to wait for its turn there.
@@ -67,66 +76,145 @@ def submit(
         NotFoundError: there is neither such a cluster nor such a profile.
         OutcomeUnknownError: EMR's answer was lost, and the run has not appeared.
     """
-    package = read_package(job.path)
-    draft = _draft(target, job, package)
-    wanted = cluster or DEFAULT_PROFILES[draft.kind]
-    live = _find_cluster(target, wanted)
-    if live is not None:
-        submission = _for_cluster(draft, live)
-        step = to_step(submission, live.applications)
-        _record(target, package, submission, on_prepared)
-        placement = _add_step(target, live.id, submission, step, report=report)
-    else:
-        resolved = _load(target, wanted, load_profile)
-        submission = replace(draft, profile=resolved.name)
-        step = to_step(submission, resolved.profile.applications)
-        _record(target, package, submission, on_prepared)
-        placement = _launch_for(target, resolved, submission, step, report=report)
-    run = Run(submission, placement)
-    save_placement(target.store, run)
-    return run
+    source = find_job(job.path)
+    wanted = cluster or DEFAULT_PROFILES[source.kind]
+
+    def prepare(destination: Destination) -> Prepared:
+        return _prepare(target, job, source, destination, report=report)
+
+    placing = Placing(
+        target=target,
+        wanted=wanted,
+        prepare=prepare,
+        load_profile=load_profile,
+        on_prepared=on_prepared,
+        report=report,
+    )
+    return placing.place()
 
 
-def _draft(target: Target, job: Job, package: Package) -> Submission:
-    """The submission as it is for a cluster of its own, before its profile is known."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placing:
+    """One run on its way to EMR."""
+
+    target: Target
+    wanted: str
+    """The name or id of a cluster, or a profile."""
+    prepare: Prepare
+    load_profile: LoadProfile
+    on_prepared: OnPrepared = lambda _: None
+    report: Report = quiet
+
+    def place(self) -> Run:
+        """Find where the run goes, prepare it for there, and hand it over. See `submit`."""
+        known = recall(self.target, self.wanted)
+        if known is not None:
+            try:
+                return self._hand_over(known)
+            except OutcomeUnknownError:
+                raise
+            except (AwsError, NotFoundError):
+                # Most likely the cluster has ended. If not, the same error comes again.
+                forget(self.target, self.wanted)
+        return self._hand_over(find_destination(self.target, self.wanted, self.load_profile))
+
+    def _hand_over(self, destination: Destination) -> Run:
+        target, report = self.target, self.report
+        submission, uploads = self.prepare(destination)
+        step = to_step(submission, destination.applications)
+        _record(target, submission, _unseen(uploads, destination, target), report)
+        self.on_prepared(submission)
+        if destination.cluster_id is not None:
+            placement = _add_step(target, destination.cluster_id, submission, step, report=report)
+            seen = replace(destination, runner_uri=submission.program.main_uri)
+            remember(target, self.wanted, seen)
+        else:
+            placement = _launch_for(target, destination, submission, step, report=report)
+        run = Run(submission, placement)
+        save_placement(target.store, run)
+        return run
+
+
+def _prepare(
+    target: Target, job: Job, source: JobSource, destination: Destination, *, report: Report
+) -> Prepared:
+    with ThreadPoolExecutor(1) as elsewhere:
+        origin = elsewhere.submit(find_origin, source.path)
+        bench = Bench(target.bucket, target.cache, report)
+        package = make_package(source, job.wish, destination, bench)
+    flags, files = ship_flags(job.flags, bucket=target.bucket)
+    submission = draft(
+        target,
+        package.program,
+        destination,
+        args=job.args,
+        flags=flags,
+        secret_refs=job.secrets,
+    )
+    return replace(submission, origin=origin.result()), (*package.uploads, *files)
+
+
+def draft(
+    target: Target,
+    program: Program,
+    destination: Destination,
+    *,
+    args: tuple[str, ...],
+    flags: tuple[str, ...],
+    secret_refs: tuple[SecretRef, ...],
+) -> Submission:
+    """A new run of `program` at `destination`, with an id of its own."""
     now = target.clock.now()
     run_id = make_run_id(now, secrets.token_hex(3))
     return Submission(
         run_id=run_id,
-        job=package.job.name,
-        kind=package.kind,
-        args=job.args,
-        flags=job.flags,
-        job_uri=package.job.uri(target.bucket),
-        runner_uri=package.runner.uri(target.bucket) if package.runner else None,
+        program=program,
+        args=args,
+        flags=flags,
         run_uri=f"s3://{target.bucket}/{run_prefix(run_id)}",
-        cluster=run_id,
-        is_transient=True,
-        profile=None,
+        cluster=destination.name or run_id,
+        is_transient=destination.cluster_id is None,
+        profile=destination.profile,
         owner=target.user,
         created=now,
+        secrets=secret_refs,
+        release=destination.release,
+        hourly_cost=destination.hourly_cost,
+        selfserve=__version__,
     )
 
 
-def _for_cluster(draft: Submission, cluster: Cluster) -> Submission:
-    name = cluster.name
-    return replace(
-        draft,
-        cluster=name.name if name else cluster.id,
-        is_transient=False,
-        profile=name.profile if name else None,
-    )
+def _unseen(
+    uploads: Sequence[Upload], destination: Destination, target: Target
+) -> Sequence[Upload]:
+    """All but the runner, if the cluster has run this very runner before."""
+    return [upload for upload in uploads if upload.uri(target.bucket) != destination.runner_uri]
 
 
 def _record(
-    target: Target,
-    package: Package,
-    submission: Submission,
-    on_prepared: Callable[[Submission], None],
+    target: Target, submission: Submission, uploads: Sequence[Upload], report: Report
 ) -> None:
-    upload(package, target.store)
+    """Store what S3 lacks, then what is about to be asked for."""
+    for upload in _absent(target, uploads):
+        if upload.size > _WORTH_SAYING:
+            report(Note(f"Uploading {upload.size / 1e6:.0f} MB to s3://{target.bucket}."))
+        for part in (*upload.companions, upload):
+            _store(target, part)
     save_submission(target.store, submission)
-    on_prepared(submission)
+
+
+def _absent(target: Target, uploads: Sequence[Upload]) -> list[Upload]:
+    with ThreadPoolExecutor(max(len(uploads), 1)) as pool:
+        there = list(pool.map(lambda upload: target.store.exists(upload.key), uploads))
+    return [upload for upload, is_there in zip(uploads, there, strict=True) if not is_there]
+
+
+def _store(target: Target, upload: Upload) -> None:
+    """Store one object."""
+    if upload.path is not None:
+        target.store.put_file(upload.key, upload.path)
+    else:
+        target.store.put(upload.key, upload.body)
 
 
 def _add_step(
@@ -144,9 +232,16 @@ def _add_step(
 
 
 def _launch_for(
-    target: Target, resolved: Resolved, submission: Submission, step: StepSpec, *, report: Report
+    target: Target,
+    destination: Destination,
+    submission: Submission,
+    step: StepSpec,
+    *,
+    report: Report,
 ) -> Placement:
-    name = submission.cluster
+    resolved, name = destination.resolved, submission.cluster
+    if resolved is None:
+        raise ValueError("neither a live cluster nor a profile to launch one from")
     launched = launch(target, resolved, name=name, steps=[step], keep_alive=False, report=report)
     report(
         Note(
@@ -161,31 +256,6 @@ def _launch_for(
             hint=f"Look at its cluster: selfserve status {launched.cluster_id}",
         )
     return Placement(launched.cluster_id, step_id)
-
-
-def _find_cluster(target: Target, wanted: str) -> Cluster | None:
-    """The live cluster that this user calls `wanted`, or anybody's that has it as its id."""
-    for name, cluster in list_ours(target):
-        if wanted == cluster.id or (target.user, wanted) == (name.owner, name.name):
-            return target.backend.describe(cluster.id)
-    return None
-
-
-def _load(target: Target, wanted: str, load_profile: LoadProfile) -> Resolved:
-    """The profile called `wanted`; nothing else it could be is left.
-
-    Raises:
-        NotFoundError: the message knows of clusters, too.
-    """
-    try:
-        return load_profile(wanted)
-    except NotFoundError as error:
-        names = [name.name for name, _ in list_ours(target) if name.owner == target.user]
-        raise NotFoundError(
-            f"Neither a running cluster nor a profile is called {wanted}"
-            f"{did_you_mean(wanted, names)}",
-            hint=f"{error} See clusters with: selfserve status; profiles with: selfserve profiles",
-        ) from error
 
 
 def _look_for_step(target: Target, cluster_id: str, run_id: str, report: Report) -> str | None:

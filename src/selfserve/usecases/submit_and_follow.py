@@ -1,26 +1,25 @@
 """Submit a job and stay with it to its end; when the user leaves early, leave nothing behind."""
 
+from collections.abc import Callable
+
 from selfserve.core.run import Submission
 from selfserve.errors import InterruptedByUserError
 from selfserve.usecases.cancel import cancel, cancel_unplaced, how_to_finish
 from selfserve.usecases.follow import Emit, Outcome, follow
 from selfserve.usecases.progress import Report, quiet
 from selfserve.usecases.runs import Run
-from selfserve.usecases.submit import Job, LoadProfile, submit
+from selfserve.usecases.submit import OnPrepared
 from selfserve.usecases.target import Target
+
+Start = Callable[[OnPrepared, Report], Run]
 
 
 def submit_and_follow(
-    target: Target,
-    job: Job,
-    *,
-    cluster: str | None,
-    load_profile: LoadProfile,
-    emit: Emit,
-    report: Report = quiet,
+    target: Target, start: Start, *, what: str, emit: Emit, report: Report = quiet
 ) -> Outcome:
-    """Run `job` and pass its output to `emit` until it is over; see `submit` and `follow`.
+    """Run a job and pass its output to `emit` until it is over; see `submit` and `follow`.
 
+    `start` hands the job over; `what` is what stands after `selfserve submit` to do so again.
     Ctrl-C cancels the run, waits for that, and ends a cluster that was made for it; a
     second Ctrl-C leaves at once.
 
@@ -30,25 +29,18 @@ def submit_and_follow(
     prepared: list[Submission] = []
     run: Run | None = None
     try:
-        run = submit(
-            target,
-            job,
-            cluster=cluster,
-            load_profile=load_profile,
-            on_prepared=prepared.append,
-            report=report,
-        )
+        run = start(prepared.append, report)
         return follow(target, run, emit=emit, report=report)
     except KeyboardInterrupt as interrupt:
         if not prepared:
             raise InterruptedByUserError(
                 "Interrupted before anything was submitted.",
-                hint=f"Submit it again: selfserve submit {job.path}",
+                hint=f"Submit it again: selfserve submit {what}",
             ) from interrupt
-        _clean_up(target, prepared[0], run, report)
+        _clean_up(target, prepared[-1], run, report)
         raise InterruptedByUserError(
-            f"Interrupted; run {prepared[0].run_id} is cancelled.",
-            hint=f"Read what it wrote: selfserve logs {prepared[0].run_id}",
+            f"Interrupted; run {prepared[-1].run_id} is cancelled.",
+            hint=f"Read what it wrote: selfserve logs {prepared[-1].run_id}",
         ) from interrupt
 
 

@@ -9,12 +9,14 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import timedelta
+from pathlib import Path
 from typing import Protocol
 
 from selfserve.backends.base import Backend, ObjectStore
 from selfserve.core.did_you_mean import did_you_mean
 from selfserve.errors import BadInputError
 from selfserve.local.endpoint import ACCESS_KEY_PREFIX, ACCOUNT, BUCKET, REGION, LocalEndpoint
+from selfserve.usecases.caches import cache_folder
 from selfserve.usecases.clock import Clock, SystemClock
 from selfserve.usecases.settings import AwsSettings, Settings, load_settings
 
@@ -91,6 +93,10 @@ class Target(Place):
     store: ObjectStore
     clock: Clock = field(default_factory=SystemClock)
     pace: Pace = LOCAL_PACE
+    cache: Path = field(default_factory=cache_folder)
+    """Where this machine keeps what can be made again."""
+    state: str = ""
+    """What tells this target from others of the same label: the local one's own folder."""
 
 
 class Targets(Protocol):
@@ -226,7 +232,8 @@ def _connect_local(place: Place, endpoint: LocalEndpoint) -> Target:
     from selfserve.usecases.revival import LocalLink, RevivingBackend, RevivingStore
 
     link = LocalLink(endpoint, place.bucket)
-    return _connect(place, RevivingBackend(link), RevivingStore(link), LOCAL_PACE)
+    backend, store = RevivingBackend(link), RevivingStore(link)
+    return _connect(place, backend, store, LOCAL_PACE, state=str(endpoint.home))
 
 
 def _connect_aws(place: Place) -> Target:
@@ -239,9 +246,11 @@ def _connect_aws(place: Place) -> Target:
     return _connect(place, EmrBackend(clients), store, AWS_PACE)
 
 
-def _connect(place: Place, backend: Backend, store: ObjectStore, pace: Pace) -> Target:
+def _connect(
+    place: Place, backend: Backend, store: ObjectStore, pace: Pace, *, state: str = ""
+) -> Target:
     facts = {known.name: getattr(place, known.name) for known in fields(Place)}
-    return Target(**facts, backend=backend, store=store, pace=pace)
+    return Target(**facts, backend=backend, store=store, pace=pace, state=state)
 
 
 def _fetch_account(region: str) -> str:

@@ -7,7 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from selfserve.local.runtime.spark_needs import SparkNeeds, Version, nearest_pythons, parse_version
+from selfserve.local.runtime.spark_needs import (
+    SparkNeeds,
+    Version,
+    nearest_pythons,
+    needs_of,
+    parse_version,
+)
 from selfserve.packing.uv_tool import Uv
 
 
@@ -34,6 +40,15 @@ def choose_python(needs: SparkNeeds, wanted: str, uv: Uv) -> PythonChoice:
         return decide_python(needs, wanted, {ours: sys.executable})  # a listing takes a second
     listed = uv.run(["python", "list", "--only-installed", "--output-format", "json"])
     return decide_python(needs, wanted, installed_pythons(listed))
+
+
+def python_for(spark_version: str, wanted: str) -> str:
+    """The Python, such as 3.11, that jobs run on here when EMR runs them on `wanted`.
+
+    Raises:
+        ClusterFailedError: uv cannot list the installed ones.
+    """
+    return choose_python(needs_of(spark_version), wanted, Uv()).version
 
 
 def installed_pythons(listed: str) -> dict[Version, str]:

@@ -1,0 +1,93 @@
+"""Submit a run again, exactly as it was: its record says which archives, flags and arguments.
+
+Nothing of the job need be on this machine.
+"""
+
+from dataclasses import replace
+
+from selfserve.core.naming import S3_PREFIX
+from selfserve.core.program import JobKind, Program
+from selfserve.core.run import Submission
+from selfserve.errors import BadInputError, NotFoundError
+from selfserve.usecases.destination import Destination, LoadProfile
+from selfserve.usecases.progress import Report, quiet
+from selfserve.usecases.runs import Run, read_submission
+from selfserve.usecases.submit import DEFAULT_PROFILES, OnPrepared, Placing, Prepared, draft
+from selfserve.usecases.target import Target
+
+
+def submit_again(
+    target: Target,
+    run_id: str,
+    *,
+    args: tuple[str, ...] | None = None,
+    cluster: str | None = None,
+    load_profile: LoadProfile,
+    on_prepared: OnPrepared = lambda _: None,
+    report: Report = quiet,
+) -> Run:
+    """Hand the program of an earlier run to a cluster once more, and return at once.
+
+    With other `args` if given, and on `cluster` if given; else where it was before,
+    which for a run with a cluster of its own is another such cluster.
+
+    Raises:
+        NotFoundError: there is no such run, or what it shipped is no longer in S3.
+        BadInputError: its packages were made for another Python than the cluster's.
+    """
+    before = read_submission(target, run_id)
+    _require_archives(target, before)
+
+    def prepare(destination: Destination) -> Prepared:
+        _require_same_python(before.program, destination)
+        run_args = before.args if args is None else args
+        again = draft(
+            target,
+            before.program,
+            destination,
+            args=run_args,
+            flags=before.flags,
+            secret_refs=before.secrets,
+        )
+        return replace(again, origin=before.origin, repeats=run_id), ()
+
+    placing = Placing(
+        target=target,
+        wanted=cluster or _former_cluster(before),
+        prepare=prepare,
+        load_profile=load_profile,
+        on_prepared=on_prepared,
+        report=report,
+    )
+    return placing.place()
+
+
+def _former_cluster(before: Submission) -> str:
+    if not before.is_transient:
+        return before.cluster
+    return before.profile or DEFAULT_PROFILES[before.program.kind]
+
+
+def _require_archives(target: Target, before: Submission) -> None:
+    program = before.program
+    archives = [archive.uri for archive in (program.code, program.dependencies) if archive]
+    ours = f"s3://{target.bucket}/{S3_PREFIX}"
+    for uri in (program.main_uri, *archives):
+        key = uri.removeprefix(f"s3://{target.bucket}/")
+        if uri.startswith(ours) and not target.store.exists(key):
+            raise NotFoundError(
+                f"Run {before.run_id} cannot be repeated: {uri} is no longer there.",
+                hint=f"Submit it from its files: selfserve submit {before.job}",
+            )
+
+
+def _require_same_python(program: Program, destination: Destination) -> None:
+    """Wheels fit one Python and one CPU only; plain code fits all."""
+    if program.kind is not JobKind.PYTHON or program.dependencies is None:
+        return
+    if destination.python not in {None, program.python}:
+        raise BadInputError(
+            f"Its packages were built for {program.python}, and this cluster has "
+            f"{destination.python}.",
+            hint=f"Submit it from its files: selfserve submit {program.name}",
+        )

@@ -1,0 +1,74 @@
+"""What this machine remembers of live clusters, so that the next submission need not ask.
+
+A memory may be wrong at any time: a step for a cluster that has ended is refused
+by EMR, and then the cluster is looked for as if nothing had been remembered.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from selfserve.core.program import PythonTarget
+from selfserve.core.run import HourlyCost
+from selfserve.usecases.destination import Destination
+from selfserve.usecases.target import Target
+
+_FORMAT = 1
+
+
+def recall(target: Target, wanted: str) -> Destination | None:
+    """The live cluster that `wanted` was the last time, if this machine has seen it."""
+    try:
+        found: dict[str, Any] = json.loads(_file(target, wanted).read_bytes())  # see `remember`
+    except (OSError, ValueError):  # a memory that cannot be read is none
+        return None
+    if found.pop("format", None) != _FORMAT:
+        return None
+    python, cost = found.pop("python"), found.pop("hourly_cost")
+    return Destination(
+        **{**found, "applications": tuple(found["applications"])},
+        python=PythonTarget(**python) if python else None,
+        hourly_cost=HourlyCost.of_text(**cost) if cost else None,
+    )
+
+
+def remember(target: Target, wanted: str, destination: Destination) -> None:
+    """Keep what is known of a live cluster; not at any price, since it is only a cache."""
+    facts = asdict(destination)
+    del facts["resolved"]
+    text = json.dumps({"format": _FORMAT, **facts}, default=str)
+    path = _file(target, wanted)
+    with contextlib.suppress(OSError):
+        if path.exists() and path.read_text(encoding="utf-8") == text:
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _replace(path, text)
+
+
+def forget(target: Target, wanted: str) -> None:
+    """What was remembered is wrong."""
+    with contextlib.suppress(OSError):
+        _file(target, wanted).unlink(missing_ok=True)
+
+
+def _file(target: Target, wanted: str) -> Path:
+    whose = (target.label, target.region, target.bucket, target.installation, target.user, wanted)
+    digest = hashlib.sha256("\0".join((str(target.state), *whose)).encode()).hexdigest()
+    return target.cache / "clusters" / f"{digest[:32]}.json"
+
+
+def _replace(path: Path, text: str) -> None:
+    """Readers see the old file or the new one."""
+    handle, draft = tempfile.mkstemp(dir=path.parent)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        Path(draft).replace(path)
+    except OSError:
+        Path(draft).unlink(missing_ok=True)
+        raise
