@@ -27,6 +27,7 @@ from selfserve.local.control.model_steps import ACTIVE
 from selfserve.local.control.ports import Notify
 from selfserve.local.control.records import ClusterRecord, StepRecord
 from selfserve.local.engine.cluster_folder import ClusterFolder, Sizing
+from selfserve.local.engine.container_logs import ContainerLogs
 from selfserve.local.engine.machine import Machine, plan_workers
 from selfserve.local.engine.pins import SparkPin
 from selfserve.local.engine.spark_cluster import (
@@ -72,6 +73,7 @@ class ClusterActor:
         self._is_closed = False
         self._stopping = threading.Event()
         self._spark: SparkCluster | None = None
+        self._containers = self._container_logs(None)
         self._steps = StepRuns(
             self._folder,
             parts.tools,
@@ -106,6 +108,7 @@ class ClusterActor:
 
     def start(self, cluster: ClusterRecord) -> None:
         """Install what is missing, then start Master and Workers."""
+        self._containers = self._container_logs(cluster)
         try:
             self._start(cluster)
         except (SelfserveError, OSError) as error:
@@ -136,14 +139,16 @@ class ClusterActor:
         self._steps.cancel(step, force=force)
 
     def publish_logs(self) -> None:
-        """Publish what the running steps have written so far."""
+        """Publish what the running steps, and executors, have written so far."""
         self._steps.publish_logs()
+        self._containers.publish()
 
     def stop(self) -> None:
         """End everything, the cluster's scratch files included."""
         end_cluster(self._parts.home, self._id)
         for step_id in self._steps.running():
             self._finish(step_id)
+        self._containers.publish()
         try:
             self._folder.clear()
         except OSError as error:
@@ -153,6 +158,7 @@ class ClusterActor:
 
     def adopt(self, cluster: ClusterRecord) -> None:
         """Go on with what an earlier daemon has left of the cluster."""
+        self._containers = self._container_logs(cluster)
         if cluster.state.is_starting:
             end_cluster(self._parts.home, self._id)
             self.start(cluster)
@@ -202,7 +208,7 @@ class ClusterActor:
         if self._steps.adopt(cluster, step):
             return True
         if self._steps.was_begun(step):
-            self._tell(self._steps.finish_unseen(cluster, step))
+            self._tell_exited(self._steps.finish_unseen(cluster, step))
             return False
         if step.state is StepState.CANCEL_PENDING:
             self._tell(StepExited(step.id, None, "Cancelled before it had started."))
@@ -243,7 +249,17 @@ class ClusterActor:
 
     def _finish(self, step_id: str) -> None:
         if step_id in self._steps.running():
-            self._tell(self._steps.finish(step_id))
+            self._tell_exited(self._steps.finish(step_id))
+
+    def _tell_exited(self, exited: StepExited) -> None:
+        """Tell how a step ended once all its logs, its executors' too, are published."""
+        self._containers.publish()
+        self._tell(exited)
+
+    def _container_logs(self, cluster: ClusterRecord | None) -> ContainerLogs:
+        """Of a cluster that only its files are known of, there is no LogUri either."""
+        log_uri = cluster.request.get("LogUri") if cluster else None
+        return ContainerLogs(self._folder, self._parts.tools.lake, log_uri)
 
     def _tell_failed(self, error: SelfserveError | OSError) -> None:
         if not self._stopping.is_set():  # else it failed because it was to

@@ -6,11 +6,13 @@ again replaces what was published before, so a running step's logs can be looked
 """
 
 import gzip
+import os
 import secrets
 import shlex
 import shutil
 from datetime import datetime
 from pathlib import Path
+from typing import BinaryIO
 
 from selfserve.core.launch import NodeRole
 from selfserve.local.control.records import ClusterRecord, StepRecord
@@ -19,6 +21,8 @@ from selfserve.local.steps.command import StepCommand
 
 STREAMS = ("controller", "stdout", "stderr")
 _CHUNK_BYTES = 1 << 20
+_LEVEL = 6
+"""Half the time of 9, for objects a few per cent larger."""
 
 
 def begin_controller(
@@ -66,11 +70,11 @@ def publish(
     """
     if log_uri is None:
         return
-    target = _log_folder(log_uri, lake) / cluster_id / "steps" / step_id
+    target = log_folder(log_uri, lake) / cluster_id / "steps" / step_id
     for stream in STREAMS:
         source = folder / stream
         if source.is_file():
-            _compress(source, target / f"{stream}.gz")
+            compress(source, target / f"{stream}.gz")
 
 
 def publish_bootstrap_note(cluster: ClusterRecord, lake: Lake, scratch: Path) -> None:
@@ -83,11 +87,11 @@ def publish_bootstrap_note(cluster: ClusterRecord, lake: Lake, scratch: Path) ->
     if log_uri is None or not skipped:
         return
     primary = next((i.ec2_id for i in cluster.instances if i.role is NodeRole.PRIMARY), "primary")
-    node = _log_folder(log_uri, lake) / cluster.id / "node" / primary / "bootstrap-actions"
+    node = log_folder(log_uri, lake) / cluster.id / "node" / primary / "bootstrap-actions"
     for number, line in enumerate(skipped, start=1):
         draft = scratch / f"bootstrap-action-{number}"
         draft.write_text(f"{line}\n", encoding="utf-8")
-        _compress(draft, node / str(number) / "controller.gz")
+        compress(draft, node / str(number) / "controller.gz")
         draft.unlink()
 
 
@@ -100,7 +104,13 @@ def _skipped_bootstrap(cluster: ClusterRecord) -> list[str]:
     ]
 
 
-def _log_folder(log_uri: str, lake: Lake) -> Path:
+def log_folder(log_uri: str, lake: Lake) -> Path:
+    """Where a cluster's `log_uri` lies in the lake; a bucket that does not exist is made.
+
+    Raises:
+        BadInputError: `log_uri` is not in S3.
+        OSError: the disk is full.
+    """
     path = lake.path_of(log_uri)
     lake.ensure_bucket(path.relative_to(lake.root).parts[0])
     return path
@@ -112,8 +122,11 @@ def _write_lines(folder: Path, mode: str, lines: list[str], now: datetime) -> No
         file.writelines(f"{stamp} INFO {line}\n" for line in lines)
 
 
-def _compress(source: Path, target: Path) -> None:
-    """Compress in chunks, beside the source, then move the whole into place."""
+def compress(source: Path, target: Path, *, most_bytes: int | None = None) -> None:
+    """Publish `source` as `target`, or its last `most_bytes` and a line that says so.
+
+    The object appears whole, at once; it is made in chunks beside the source. Raises OSError.
+    """
     draft = source.with_name(f".{source.name}.{secrets.token_hex(4)}.gz")
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -121,9 +134,22 @@ def _compress(source: Path, target: Path) -> None:
             source.open("rb") as plain,
             draft.open("wb") as raw,
             # Without a time in it, equal logs are equal objects.
-            gzip.GzipFile(source.name, "wb", fileobj=raw, mtime=0) as packed,
+            gzip.GzipFile(source.name, "wb", _LEVEL, fileobj=raw, mtime=0) as packed,
         ):
+            if most_bytes is not None:
+                packed.write(_skip_to_end(plain, most_bytes))
             shutil.copyfileobj(plain, packed, _CHUNK_BYTES)
         draft.replace(target)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def _skip_to_end(log: BinaryIO, most_bytes: int) -> bytes:
+    """Move to the first whole line of the last `most_bytes`; the line to put in the gap."""
+    size = log.seek(0, os.SEEK_END)
+    log.seek(max(0, size - most_bytes))
+    if size <= most_bytes:
+        return b""
+    log.readline(most_bytes)
+    skipped, whole = log.tell(), most_bytes >> 20
+    return f"[The last {whole} MiB of this log; {skipped} bytes before are left out.]\n".encode()
