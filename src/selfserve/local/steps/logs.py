@@ -22,7 +22,7 @@ from selfserve.local.steps.command import StepCommand
 STREAMS = ("controller", "stdout", "stderr")
 _CHUNK_BYTES = 1 << 20
 _LEVEL = 6
-"""Half the time of 9, for objects a few per cent larger."""
+"""zlib's own: a third quicker than 9, for objects 2 % larger."""
 
 
 def begin_controller(
