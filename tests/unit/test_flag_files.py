@@ -7,7 +7,7 @@ import pytest
 from selfserve.core.package import Upload
 from selfserve.core.spark_properties import parse_properties
 from selfserve.errors import BadInputError
-from selfserve.usecases.flag_files import read_properties, ship_flags
+from selfserve.usecases.flag_files import read_flags, ship_flags
 
 
 @pytest.fixture(autouse=True)
@@ -161,12 +161,17 @@ def test_properties_are_read_as_java_reads_them(
     assert parse_properties(text) == expected
 
 
-def test_a_properties_file_is_as_many_settings() -> None:
-    Path("my.conf").write_text("spark.a 1\nspark.executor.memory 8gb\n", encoding="utf-8")
+def test_a_properties_file_is_as_many_settings_and_weaker_than_those_given() -> None:
+    Path("my.conf").write_text(
+        "spark.a 1\nspark.executor.memory 8gb\nspark.app.name theirs\n", encoding="utf-8"
+    )
+    given = [("--conf", "spark.a=2"), ("--properties-file", "my.conf"), ("--name", "mine")]
 
-    assert read_properties(Path("my.conf")) == (
-        ("--conf", "spark.a=1"),
-        ("--conf", "spark.executor.memory=8g"),
+    flags = read_flags(given)
+
+    assert flags == (
+        *("--name", "mine", "--conf", "spark.a=1"),
+        *("--conf", "spark.executor.memory=8g", "--conf", "spark.a=2"),
     )
 
 
@@ -184,6 +189,6 @@ def test_a_bad_properties_file_is_refused_by_its_name(content: bytes | None, mes
         Path("my.conf").write_bytes(content)
 
     with pytest.raises(BadInputError) as refusal:
-        read_properties(Path("my.conf"))
+        read_flags([("--properties-file", "my.conf")])
 
     assert message in str(refusal.value)

@@ -3,7 +3,7 @@
 import pytest
 
 from selfserve.core.program import JobKind, SecretRef
-from selfserve.core.secret_refs import check_kind, parse_secret, parse_secrets
+from selfserve.core.secret_refs import check_secrets, parse_secret, parse_secrets
 from selfserve.errors import BadInputError
 
 SECRET_ARN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/db-a1B2c3"
@@ -90,7 +90,7 @@ def test_two_secrets_of_one_name_are_refused() -> None:
 def test_only_python_jobs_take_secrets(kind: JobKind) -> None:
     secrets = parse_secrets([f"A={SECRET_ARN}"])
 
-    check_kind((), kind, "a.x")
-    check_kind(secrets, JobKind.PYTHON, "a.py")
+    check_secrets((), kind, "a.x")
+    check_secrets(secrets, JobKind.PYTHON, "a.py")
     with pytest.raises(BadInputError, match="Only Python jobs take secrets"):
-        check_kind(secrets, kind, "a.x")
+        check_secrets(secrets, kind, "a.x")

@@ -3,7 +3,7 @@
 import pytest
 
 from selfserve.core.program import JobKind
-from selfserve.core.spark_flags import check_kind, pairs, parse_flags, with_archives
+from selfserve.core.spark_flags import check_flags, pairs, parse_flags, with_archives
 from selfserve.core.spark_values import FLAGS
 from selfserve.errors import BadInputError
 
@@ -202,7 +202,7 @@ def test_a_flag_of_another_kind_of_job_is_refused(
     kind: JobKind, flags: tuple[str, ...], message: str
 ) -> None:
     with pytest.raises(BadInputError, match=message):
-        check_kind(flags, kind, "a.x")
+        check_flags(flags, kind, "a.x")
 
 
 @pytest.mark.parametrize(
@@ -214,7 +214,7 @@ def test_a_flag_of_another_kind_of_job_is_refused(
     ],
 )
 def test_a_flag_of_the_jobs_own_kind_is_taken(kind: JobKind, flags: tuple[str, ...]) -> None:
-    check_kind(flags, kind, "a.x")
+    check_flags(flags, kind, "a.x")
 
 
 def test_archives_of_ours_stand_beside_the_users() -> None:

@@ -16,7 +16,7 @@ from selfserve.cli.options import global_options
 
 COMMANDS = {
     "up": "selfserve.cli.up:up",
-    "submit": "selfserve.cli.submit:submit",
+    "submit": "selfserve.cli.submit:submit_app",
     "status": "selfserve.cli.status:status",
     "ls": "selfserve.cli.status:ls",
     "logs": "selfserve.cli.logs:logs",

@@ -1,25 +1,40 @@
 """`selfserve submit`: run a job on a cluster."""
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from selfserve.cli.options import Invocation, has_separator, invocation
+from selfserve.cli.options import Invocation, invocation
 from selfserve.cli.output import pass_through
 from selfserve.cli.profile_options import profile_book
 from selfserve.cli.run_view import run_in_words, run_to_json
+from selfserve.cli.shipment import show_dry_run
+from selfserve.cli.spark_options import SubmitCommand, given_flags, job_args
 from selfserve.errors import BadInputError
 
 if TYPE_CHECKING:
+    from selfserve.core.program import SecretRef
     from selfserve.core.run import StreamName
     from selfserve.usecases.progress import Report
-    from selfserve.usecases.submit import Job
+    from selfserve.usecases.runs import Run
+    from selfserve.usecases.submit import Job, OnPrepared
+    from selfserve.usecases.target import Target
+
+    Start = Callable[[Target, OnPrepared, Report], Run]
 
 
-JobFile = Annotated[Path, typer.Argument(metavar="JOB", help="A .py or .sql file.")]
+JobFile = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="JOB",
+        help="A .py file, a folder with __main__.py, a project with pyproject.toml, "
+        "a .sql file or a .jar.",
+    ),
+]
 JobArguments = Annotated[
     list[str] | None, typer.Argument(metavar="-- ARGS", help="The job's own arguments.")
 ]
@@ -33,33 +48,58 @@ ClusterOrProfile = Annotated[
         help="A running cluster, or a profile for a cluster that lives for this job only.",
     ),
 ]
-Conf = Annotated[
-    list[str] | None, typer.Option(metavar="KEY=VALUE", help="A Spark property; repeatable.")
+Requirements = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        show_default="what is found in and beside JOB",
+        help="Its Python packages: a requirements.txt, pyproject.toml or uv.lock.",
+    ),
 ]
-DriverMemory = Annotated[str | None, typer.Option(metavar="4g", help="As spark-submit.")]
-ExecutorMemory = Annotated[str | None, typer.Option(metavar="8g", help="As spark-submit.")]
-Count = Annotated[str | None, typer.Option(metavar="N", help="As spark-submit.")]
-MavenPackages = Annotated[
-    str | None, typer.Option(metavar="G:A:V,…", help="Maven packages, as spark-submit.")
+Upgrade = Annotated[bool, typer.Option("--upgrade", help="Choose the packages' versions anew.")]
+Secrets = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME=REFERENCE",
+        help="A variable for the job, by ARN or s3:// URI; repeatable.",
+    ),
+]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="List all that would be shipped; start nothing.")
+]
+Again = Annotated[
+    str | None,
+    typer.Option(metavar="RUN", help="Repeat this run, exactly as it was, instead of JOB."),
 ]
 Detach = Annotated[
     bool, typer.Option("--detach", "-d", help="Return once EMR has the job; never cancels it.")
 ]
 
 
+submit_app = typer.Typer(add_completion=False, rich_markup_mode=None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """What to submit."""
+
+    what: str
+    """As it stands after `selfserve submit`."""
+    start: "Start"
+
+
+@submit_app.command("submit", cls=SubmitCommand)
 def submit(
     ctx: typer.Context,
-    job: JobFile,
+    job: JobFile = None,
     args: JobArguments = None,
     *,
     cluster: ClusterOrProfile = None,
-    conf: Conf = None,
-    driver_memory: DriverMemory = None,
-    driver_cores: Count = None,
-    executor_memory: ExecutorMemory = None,
-    executor_cores: Count = None,
-    num_executors: Count = None,
-    packages: MavenPackages = None,
+    requirements: Requirements = None,
+    upgrade: Upgrade = False,
+    secret: Secrets = None,
+    dry_run: DryRun = False,
+    again: Again = None,
     detach: Detach = False,
 ) -> None:
     """Run JOB on a cluster, show its output as it comes, and exit as it did.
@@ -67,47 +107,125 @@ def submit(
     Example: selfserve submit train.py -c spark-ml -- --rank 10
 
     Example: selfserve submit report.sql -c hive-batch -d -- -d DAY=2026-11-21
-    """
-    from selfserve.usecases.submit import Job
 
-    flags = {
-        "--driver-memory": driver_memory,
-        "--driver-cores": driver_cores,
-        "--executor-memory": executor_memory,
-        "--executor-cores": executor_cores,
-        "--num-executors": num_executors,
-        "--packages": packages,
-    }
-    if args and not has_separator(ctx):
+    Example: selfserve submit etl/ --requirements etl/requirements.txt --dry-run
+    """
+    from selfserve.core.secret_refs import parse_secrets
+    from selfserve.usecases.flag_files import read_flags
+
+    _refuse_mixed_up(job, args, cluster)
+    this = invocation(ctx)
+    if again is not None:
+        given = {
+            "JOB": job,
+            "--requirements": requirements,
+            "--upgrade": upgrade,
+            "--secret": secret,
+            "--dry-run": dry_run,
+            **dict(given_flags(ctx)),
+        }
+        _refuse_beside_again(again, [name for name, value in given.items() if value])
+        _carry_out(this, _again(again, job_args(ctx), cluster), detach=detach)
+        return
+    wanted = _to_job(
+        job,
+        args=job_args(ctx) or (),
+        flags=read_flags(given_flags(ctx)),
+        secrets=parse_secrets(secret or []),
+        wish=(requirements, upgrade),
+    )
+    if dry_run:
+        show_dry_run(this, wanted, cluster)
+    else:
+        _carry_out(this, _new(wanted, cluster), detach=detach)
+
+
+def _refuse_mixed_up(job: str | None, args: list[str] | None, cluster: str | None) -> None:
+    if args:
         # Hive's -d and our --detach are one letter: what is meant for whom must be clear.
         raise BadInputError(
             f"{args[0]!r} is neither an option nor behind the -- that the job's arguments follow.",
-            hint=f"Write: selfserve submit {job} -- {shlex.join(args)}",
+            hint=f"Write: selfserve submit {shlex.join([job or 'JOB', '--', *args])}",
         )
-    wanted = Job(job, tuple(args or ()), tuple(_spark_flags(conf or [], flags)))
-    this = invocation(ctx)
-    if detach:
-        with this.progress() as report:
-            _submit_only(this, wanted, cluster, report)
-    else:
-        _submit_and_follow(this, wanted, cluster)
+    if cluster is not None and cluster.startswith("spark.") and "=" in cluster:
+        raise BadInputError(
+            "-c is short for --cluster; settings of Spark have no short form.",
+            hint=f"Write: --conf {shlex.quote(cluster)}",
+        )
 
 
-def _spark_flags(conf: list[str], flags: dict[str, str | None]) -> Iterator[str]:
-    for setting in conf:
-        if "=" not in setting:
-            raise typer.BadParameter(f"{setting!r} is not KEY=VALUE", param_hint="--conf")
-        yield from ("--conf", setting)
-    for name, value in flags.items():
-        if value is not None:
-            yield from (name, value)
+def _refuse_beside_again(again: str, given: list[str]) -> None:
+    if given:
+        raise BadInputError(
+            f"--again repeats a run exactly as it was, and takes no {' or '.join(given)}.",
+            hint="Only its cluster and its arguments can be others: "
+            f"selfserve submit --again {again} --cluster NAME -- ARGS",
+        )
 
 
-def _submit_only(this: Invocation, job: "Job", cluster: str | None, report: "Report") -> None:
+def _to_job(
+    path: str | None,
+    *,
+    args: tuple[str, ...],
+    flags: tuple[str, ...],
+    secrets: "tuple[SecretRef, ...]",
+    wish: tuple[Path | None, bool],
+) -> "Job":
+    from selfserve.usecases.packaging import Wish
+    from selfserve.usecases.submit import Job
+
+    if not path:
+        raise BadInputError(
+            "No job is named.",
+            hint="Name a file or a folder: selfserve submit job.py; see: selfserve submit --help",
+        )
+    return Job(Path(path), args, flags, secrets, Wish(*wish))
+
+
+def _new(job: "Job", cluster: str | None) -> _Order:
     from selfserve.usecases.submit import submit as use_case
 
+    def start(target: "Target", on_prepared: "OnPrepared", report: "Report") -> "Run":
+        return use_case(
+            target,
+            job,
+            cluster=cluster,
+            load_profile=profile_book().resolve,
+            on_prepared=on_prepared,
+            report=report,
+        )
+
+    return _Order(shlex.quote(str(job.path)), start)
+
+
+def _again(run_id: str, args: tuple[str, ...] | None, cluster: str | None) -> _Order:
+    from selfserve.usecases.again import submit_again
+
+    def start(target: "Target", on_prepared: "OnPrepared", report: "Report") -> "Run":
+        return submit_again(
+            target,
+            run_id,
+            args=args,
+            cluster=cluster,
+            load_profile=profile_book().resolve,
+            on_prepared=on_prepared,
+            report=report,
+        )
+
+    return _Order(f"--again {run_id}", start)
+
+
+def _carry_out(this: Invocation, order: _Order, *, detach: bool) -> None:
+    if detach:
+        with this.progress() as report:
+            _submit_only(this, order, report)
+    else:
+        _submit_and_follow(this, order)
+
+
+def _submit_only(this: Invocation, order: _Order, report: "Report") -> None:
     target = this.open_target()
-    run = use_case(target, job, cluster=cluster, load_profile=profile_book().resolve, report=report)
+    run = order.start(target, lambda _: None, report)
     if this.output.as_json:
         this.output.json(run_to_json(run, None, on=target.label))
     else:
@@ -115,7 +233,7 @@ def _submit_only(this: Invocation, job: "Job", cluster: str | None, report: "Rep
         this.output.say(f"Watch it with: selfserve logs {run.id} -f")
 
 
-def _submit_and_follow(this: Invocation, job: "Job", cluster: str | None) -> None:
+def _submit_and_follow(this: Invocation, order: _Order) -> None:
     from selfserve.usecases.follow import raise_for_failure
     from selfserve.usecases.submit_and_follow import submit_and_follow
 
@@ -129,9 +247,8 @@ def _submit_and_follow(this: Invocation, job: "Job", cluster: str | None) -> Non
         target = this.open_target()
         outcome = submit_and_follow(
             target,
-            job,
-            cluster=cluster,
-            load_profile=profile_book().resolve,
+            lambda on_prepared, report: order.start(target, on_prepared, report),
+            what=order.what,
             emit=emit,
             report=line,
         )

@@ -86,7 +86,7 @@ def parse_secret(text: str) -> SecretRef:
     return SecretRef(name, reference)
 
 
-def check_kind(secrets: Sequence[SecretRef], kind: JobKind, job: str) -> None:
+def check_secrets(secrets: Sequence[SecretRef], kind: JobKind, job: str) -> None:
     """Refuse secrets for jobs that no runner surrounds.
 
     Raises:

@@ -60,7 +60,7 @@ def pairs(flags: Sequence[str]) -> Iterator[Flag]:
     return zip(flags[::2], flags[1::2], strict=True)
 
 
-def check_kind(flags: Sequence[str], kind: JobKind, job: str) -> None:
+def check_flags(flags: Sequence[str], kind: JobKind, job: str) -> None:
     """Refuse flags that mean nothing to a job of this kind.
 
     Raises:

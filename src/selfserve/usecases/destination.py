@@ -51,8 +51,16 @@ def find_destination(target: Target, wanted: str, load_profile: LoadProfile) -> 
     cluster = _find_cluster(target, wanted)
     if cluster is not None:
         return _to_cluster(target, cluster)
-    resolved = _load(target, wanted, load_profile)
-    spec = Intent(resolved=resolved, name=_NOT_LAUNCHED).spec(target, _NOT_LAUNCHED)
+    return of_profile(target, _load(target, wanted, load_profile))
+
+
+def of_profile(place: Place, resolved: Resolved) -> Destination:
+    """A cluster of this profile, to be launched for one run alone.
+
+    Raises:
+        BadInputError: the profile cannot be rendered.
+    """
+    spec = Intent(resolved=resolved, name=_NOT_LAUNCHED).spec(place, _NOT_LAUNCHED)
     return _with_facts(
         Destination(
             applications=spec.applications,
@@ -62,7 +70,7 @@ def find_destination(target: Target, wanted: str, load_profile: LoadProfile) -> 
             hourly_cost=None,
             resolved=resolved,
         ),
-        target,
+        place,
         spec,
     )
 

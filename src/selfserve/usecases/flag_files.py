@@ -11,11 +11,13 @@ from pathlib import Path, PurePosixPath
 from selfserve.core.did_you_mean import did_you_mean
 from selfserve.core.package import Upload
 from selfserve.core.shipping import why_file_is_not_shipped, why_folder_is_not_shipped
-from selfserve.core.spark_flags import Flag, pairs
+from selfserve.core.spark_flags import Flag, pairs, parse_flags
 from selfserve.core.spark_properties import parse_properties
 from selfserve.core.spark_values import CONF, check_conf
 from selfserve.core.step import CODE_FOLDER, DEPENDENCIES_FOLDER
 from selfserve.errors import BadInputError
+
+PROPERTIES_FILE = "--properties-file"
 
 _SUFFIXES: dict[str, tuple[str, ...]] = {
     "--py-files": (".py", ".zip", ".egg"),
@@ -75,19 +77,30 @@ def ship_flags(flags: Sequence[str], *, bucket: str) -> tuple[tuple[str, ...], t
     return tuple(shipped), tuple(uploads.values())
 
 
-def read_properties(path: Path) -> tuple[Flag, ...]:
-    """The settings in a --properties-file, as if each were given with --conf.
+def read_flags(given: Sequence[Flag]) -> tuple[str, ...]:
+    """The flags that a user has given, checked and merged (`core.spark_flags.parse_flags`).
 
-    Unlike to spark-submit, they stand beside the cluster's own defaults, not in their place.
+    The settings in a --properties-file stand beside the cluster's own defaults, not in
+    their place as with spark-submit; EMR's would be missed.
 
     Raises:
-        BadInputError: there is no such file, or Spark could not take a setting.
+        BadInputError: a value cannot be one, or there is no such file.
     """
+    settings = [
+        setting
+        for name, value in given
+        if name == PROPERTIES_FILE
+        for setting in _read_properties(Path(value).expanduser())
+    ]
+    return parse_flags([*settings, *(flag for flag in given if flag[0] != PROPERTIES_FILE)])
+
+
+def _read_properties(path: Path) -> tuple[Flag, ...]:
     try:
         text = path.read_text(encoding="utf-8")
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError, UnicodeDecodeError) as error:
         raise BadInputError(
-            f"--properties-file: {path} is no file of text.",
+            f"{PROPERTIES_FILE}: {path} is no file of text.",
             hint="Name a file with lines such as: spark.sql.shuffle.partitions 200",
         ) from error
     try:

@@ -17,6 +17,8 @@ from selfserve.core.naming import run_prefix
 from selfserve.core.package import Upload
 from selfserve.core.program import JobKind, Program, SecretRef
 from selfserve.core.run import Placement, Submission, make_run_id
+from selfserve.core.secret_refs import check_secrets
+from selfserve.core.spark_flags import check_flags
 from selfserve.core.step import to_step
 from selfserve.errors import AwsError, NotFoundError, OutcomeUnknownError
 from selfserve.packing.sources import JobSource, find_job
@@ -76,7 +78,7 @@ def submit(
         NotFoundError: there is neither such a cluster nor such a profile.
         OutcomeUnknownError: EMR's answer was lost, and the run has not appeared.
     """
-    source = find_job(job.path)
+    source = find_own_job(job)
     wanted = cluster or DEFAULT_PROFILES[source.kind]
 
     def prepare(destination: Destination) -> Prepared:
@@ -91,6 +93,18 @@ def submit(
         report=report,
     )
     return placing.place()
+
+
+def find_own_job(job: Job) -> JobSource:
+    """What `job` is on this machine; its flags and secrets mean something to such a job.
+
+    Raises:
+        BadInputError: they do not, or there is nothing to submit.
+    """
+    source = find_job(job.path)
+    check_flags(job.flags, source.kind, source.name)
+    check_secrets(job.secrets, source.kind, source.name)
+    return source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,171 @@
+"""List all that a submission would ship and ask for. Nothing is uploaded or started.
+
+Archives are made, in this machine's cache, since only so are their contents known
+for certain; S3 is asked whether it has them.
+"""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from selfserve.core.launch import StepSpec
+from selfserve.core.naming import run_prefix
+from selfserve.core.package import Upload
+from selfserve.core.program import JobKind, Program
+from selfserve.core.run import Submission
+from selfserve.core.spark_flags import pairs
+from selfserve.core.step import to_step
+from selfserve.packing.files import LeftOut, SourceFile
+from selfserve.packing.sources import JobSource
+from selfserve.usecases.caches import cache_folder
+from selfserve.usecases.clock import SystemClock
+from selfserve.usecases.destination import (
+    Destination,
+    LoadProfile,
+    find_destination,
+    of_profile,
+)
+from selfserve.usecases.flag_files import ship_flags
+from selfserve.usecases.packaging import Bench, Wish, make_package
+from selfserve.usecases.progress import Report, quiet
+from selfserve.usecases.submit import DEFAULT_PROFILES, Job, find_own_job
+from selfserve.usecases.target import Place, Target
+
+NO_RUN = "RUN"
+"""Stands in for the id, which only a run has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shipped:
+    """One object that the run would need in S3."""
+
+    what: str
+    """Such as "code", or the flag that names it."""
+    uri: str
+    size: int
+    """Bytes."""
+    is_there: bool | None
+    """Whether S3 has it already; None if it cannot be asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class DryRun:
+    """What a submission would be."""
+
+    place: Place
+    destination: Destination
+    submission: Submission
+    step: StepSpec
+    files: tuple[SourceFile, ...]
+    """The job's own, before they are packed."""
+    left_out: tuple[LeftOut, ...]
+    packages_from: str | None
+    """Where the job's packages are named; None if nowhere."""
+    objects: tuple[Shipped, ...]
+
+    @property
+    def program(self) -> Program:
+        """What would run."""
+        return self.submission.program
+
+
+def dry_run(
+    place: Place,
+    peeked: Target | None,
+    job: Job,
+    *,
+    cluster: str | None = None,
+    load_profile: LoadProfile,
+    report: Report = quiet,
+) -> DryRun:
+    """Say what `submit` would do with `job`, and refuse what it would refuse.
+
+    `peeked` is the target if it can be looked at without starting anything.
+
+    Raises:
+        BadInputError: the job, its profile or its cluster cannot be used.
+        NotFoundError: there is neither such a cluster nor such a profile.
+    """
+    source = find_own_job(job)
+    wanted = cluster or DEFAULT_PROFILES[source.kind]
+    if peeked is not None:
+        destination = find_destination(peeked, wanted, load_profile)
+    else:  # without a daemon there are no clusters on this machine
+        destination = of_profile(place, load_profile(wanted))
+    bench = Bench(place.bucket, peeked.cache if peeked else cache_folder(), report)
+    package = make_package(source, job.wish, destination, bench)
+    flags, flag_files = ship_flags(job.flags, bucket=place.bucket)
+    submission = _draft(place, destination, package.program, job, flags)
+    files, left_out = _list_files(source, bench)
+    return DryRun(
+        place=place,
+        destination=destination,
+        submission=submission,
+        step=to_step(submission, destination.applications),
+        files=files,
+        left_out=left_out,
+        packages_from=_name_requirements(source, job.wish),
+        objects=tuple(_look(peeked, place, submission, (*package.uploads, *flag_files))),
+    )
+
+
+def _draft(
+    place: Place, destination: Destination, program: Program, job: Job, flags: tuple[str, ...]
+) -> Submission:
+    return Submission(
+        run_id=NO_RUN,
+        program=program,
+        args=job.args,
+        flags=flags,
+        run_uri=f"s3://{place.bucket}/{run_prefix(NO_RUN)}",
+        cluster=destination.name or destination.profile or NO_RUN,
+        is_transient=destination.cluster_id is None,
+        profile=destination.profile,
+        owner=place.user,
+        created=SystemClock().now(),
+        secrets=job.secrets,
+        release=destination.release,
+        hourly_cost=destination.hourly_cost,
+    )
+
+
+def _list_files(
+    source: JobSource, bench: Bench
+) -> tuple[tuple[SourceFile, ...], tuple[LeftOut, ...]]:
+    if source.kind is not JobKind.PYTHON:
+        return source.files, source.left_out
+    from selfserve.packing.listing import list_shipment
+
+    shipment = list_shipment(source, cache=bench.cache)
+    return shipment.files, shipment.left_out
+
+
+def _name_requirements(source: JobSource, wish: Wish) -> str | None:
+    if source.kind is not JobKind.PYTHON:
+        return None
+    from selfserve.packing.requirements import find_requirements
+
+    found = find_requirements(source.path, explicit=wish.requirements, project=source.project)
+    return str(found) if found else None
+
+
+def _look(
+    peeked: Target | None, place: Place, submission: Submission, uploads: Sequence[Upload]
+) -> Iterator[Shipped]:
+    """Ask S3 for all of them at once."""
+    with ThreadPoolExecutor(max(len(uploads), 1)) as pool:
+        there = pool.map(lambda one: peeked.store.exists(one.key) if peeked else None, uploads)
+        for upload, is_there in zip(uploads, there, strict=True):
+            uri = upload.uri(place.bucket)
+            yield Shipped(_what(uri, submission), uri, upload.size, is_there)
+
+
+def _what(uri: str, submission: Submission) -> str:
+    program = submission.program
+    archives = {"code": program.code, "dependencies": program.dependencies}
+    for what, archive in archives.items():
+        if archive is not None and archive.uri == uri:
+            return what
+    if uri == program.main_uri:
+        return "runner" if program.kind is JobKind.PYTHON else "job"
+    return next(name for name, value in pairs(submission.flags) if uri in value)
