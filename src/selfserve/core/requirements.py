@@ -52,11 +52,12 @@ class Requirements:
 
     def __str__(self) -> str:
         """Such as `requirements.txt, 3 packages`."""
-        name = f"{self.kind} of {self.path.name}" if self.kind == "inline metadata" else ""
         number = len(self.dependencies)
         packages = "1 package" if number == 1 else f"{number} packages"
-        pinned = f", pinned by {self.lock.name}" if name and self.lock else ""
-        return f"{name or self.path.name}, {packages}{pinned}"
+        if self.kind is RequirementsKind.INLINE:
+            pinned = f", pinned by {self.lock.name}" if self.lock else ""
+            return f"{self.kind} of {self.path.name}, {packages}{pinned}"
+        return f"{(self.lock or self.path).name}, {packages}"
 
 
 def parse_requirement(text: str, place: str) -> Requirement:

@@ -9,9 +9,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
-
 from selfserve.core.requirements import check_url, parse_requirement, without_credentials
 from selfserve.errors import BadInputError
 
@@ -83,12 +80,6 @@ def render_lock(pins: dict[str, frozenset[str]]) -> str:
         for pin in sorted(pins)
     )
     return "".join(f"{block}\n" for block in blocks)
-
-
-def pin_of(requirement: str) -> str:
-    """`name==version` of a line of a lock, or `name` where it has a URL instead."""
-    parsed = Requirement(requirement)
-    return f"{canonicalize_name(parsed.name)}{parsed.specifier}"
 
 
 def _logical_lines(text: str) -> Iterator[tuple[int, str]]:

@@ -125,7 +125,7 @@ def _project(folder: Path) -> Requirements | None:
         return None
     if lock := _lock_of(folder):
         options = _index_options(found.uv_settings)
-        return replace(found, kind=RequirementsKind.UV_LOCK, path=lock, lock=lock, options=options)
+        return replace(found, kind=RequirementsKind.UV_LOCK, lock=lock, options=options)
     dynamic = document["project"].get("dynamic", [])
     if "dependencies" in dynamic and not (folder / _TEXT_FILE).is_file():
         raise BadInputError(
@@ -261,4 +261,6 @@ def _read_python(path: Path) -> str:
 
 def _unreadable(path: Path, error: Exception) -> BadInputError:
     reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-    return BadInputError(f"Cannot read {path}: {reason}.", hint=f"See what it is: file '{path}'")
+    return BadInputError(
+        f"Cannot read {path}: {reason}.", hint=f"Check its name and text: ls -l '{path}'"
+    )
