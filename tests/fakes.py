@@ -350,6 +350,8 @@ class MemoryStore:
     def __init__(self, bucket: str = "memory") -> None:
         self._bucket = bucket
         self.objects: dict[str, bytes] = {}
+        self.calls: list[tuple[str, str]] = []
+        """What was asked for, in order: the method, and the key or prefix."""
         self.refusal: SelfserveError | None = None
 
     @property
@@ -359,7 +361,7 @@ class MemoryStore:
 
     def put(self, key: str, body: bytes, *, only_if_absent: bool = False) -> bool:
         """See ObjectStore."""
-        self._begin()
+        self._begin("put", key)
         if only_if_absent and key in self.objects:
             return False
         self.objects[key] = body
@@ -371,7 +373,7 @@ class MemoryStore:
 
     def replace(self, key: str, body: bytes, *, etag: str) -> bool:
         """See ObjectStore."""
-        self._begin()
+        self._begin("replace", key)
         if key not in self.objects or _etag(self.objects[key]) != etag:
             return False
         self.objects[key] = body
@@ -379,31 +381,39 @@ class MemoryStore:
 
     def get(self, key: str) -> bytes | None:
         """See ObjectStore."""
-        self._begin()
+        self._begin("get", key)
         return self.objects.get(key)
 
     def get_with_etag(self, key: str) -> tuple[bytes, str] | None:
         """See ObjectStore."""
-        self._begin()
+        self._begin("get_with_etag", key)
         body = self.objects.get(key)
         return None if body is None else (body, _etag(body))
 
     def exists(self, key: str) -> bool:
         """See ObjectStore."""
-        self._begin()
+        self._begin("exists", key)
         return key in self.objects
 
     def list_keys(self, prefix: str, *, after: str = "") -> list[str]:
         """See ObjectStore."""
-        self._begin()
+        self._begin("list_keys", prefix)
         return sorted(key for key in self.objects if key.startswith(prefix) and key > after)
+
+    def list_folders(self, prefix: str, *, after: str = "") -> list[str]:
+        """See ObjectStore."""
+        self._begin("list_folders", prefix)
+        below = (key.removeprefix(prefix) for key in self.objects if key.startswith(prefix))
+        folders = {f"{prefix}{rest.split('/')[0]}/" for rest in below if "/" in rest}
+        return sorted(folder for folder in folders if folder > after)
 
     def delete(self, key: str) -> None:
         """See ObjectStore."""
-        self._begin()
+        self._begin("delete", key)
         self.objects.pop(key, None)
 
-    def _begin(self) -> None:
+    def _begin(self, method: str, key: str) -> None:
+        self.calls.append((method, key))
         if self.refusal is not None:
             error, self.refusal = self.refusal, None
             raise error

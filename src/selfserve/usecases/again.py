@@ -6,7 +6,8 @@ Nothing of the job need be on this machine.
 from dataclasses import replace
 
 from selfserve.core.naming import S3_PREFIX
-from selfserve.core.program import JobKind, Program
+from selfserve.core.program import Program
+from selfserve.core.python_target import in_words
 from selfserve.core.run import Submission
 from selfserve.errors import BadInputError, NotFoundError
 from selfserve.usecases.destination import Destination, LoadProfile
@@ -83,11 +84,11 @@ def _require_archives(target: Target, before: Submission) -> None:
 
 def _require_same_python(program: Program, destination: Destination) -> None:
     """Wheels fit one Python and one CPU only; plain code fits all."""
-    if program.kind is not JobKind.PYTHON or program.dependencies is None:
+    if program.dependencies is None or program.python is None or destination.python is None:
         return
-    if destination.python not in {None, program.python}:
+    if destination.python != program.python:
         raise BadInputError(
-            f"Its packages were built for {program.python}, and this cluster has "
-            f"{destination.python}.",
+            f"Its packages were built for {in_words(program.python)}; "
+            f"the cluster has {in_words(destination.python)}.",
             hint=f"Submit it from its files: selfserve submit {program.name}",
         )
