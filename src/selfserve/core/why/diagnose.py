@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from selfserve.core.evidence import Evidence
-from selfserve.core.why.quotes import collect_quotes
+from selfserve.core.why.quotes import LINE_CHARS, collect_quotes
 from selfserve.core.why.redact import redact
 from selfserve.core.why.rules import Look, Rule
 from selfserve.core.why.texts import Text, job_stderr, to_texts
@@ -20,6 +20,7 @@ from selfserve.core.why.unknown import likeliest_lines
 from selfserve.core.why.verdict import UNKNOWN, Names, Quote, Verdict
 
 _VALUE_CHARS = 300
+_BEFORE_CHARS = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,11 +141,16 @@ def _short(value: str) -> str:
 
 
 def _matched_line(match: Match) -> str:
-    """The whole line in which what was found ends."""
+    """The line in which what was found begins; of a very long one the part from there on."""
     text = match.text.text
-    start = text.rfind("\n", 0, max(match.end - 1, 0)) + 1
-    end = text.find("\n", match.end)
-    return text[start : end if end >= 0 else None]
+    start = text.rfind("\n", 0, match.start) + 1
+    end = text.find("\n", match.start)
+    line = text[start : end if end >= 0 else None]
+    before = match.start - start
+    if len(line) <= LINE_CHARS or before <= _BEFORE_CHARS:
+        return line.removeprefix(": ")
+    cut = line.find(" ", before - _BEFORE_CHARS)
+    return f"…{line[cut if 0 <= cut < before else before :]}"
 
 
 def _unknown(evidence: Evidence, texts: Sequence[Text], names: Names) -> Verdict:

@@ -8,7 +8,7 @@ from selfserve.core.why.tracebacks import parse_tracebacks
 from selfserve.core.why.unknown import likeliest_line
 from selfserve.core.why.verdict import Quote
 
-_LINE_CHARS = 240
+LINE_CHARS = 240
 
 
 def collect_quotes(
@@ -62,4 +62,4 @@ def _each_once(quotes: Sequence[Quote]) -> list[Quote]:
 
 def _shorten(line: str) -> str:
     line = line.expandtabs(2).rstrip()
-    return line if len(line) <= _LINE_CHARS else f"{line[: _LINE_CHARS - 1]}…"
+    return line if len(line) <= LINE_CHARS else f"{line[: LINE_CHARS - 1]}…"

@@ -91,6 +91,8 @@ class Rule(_Strict):
     """And none of these."""
     defaults: Mapping[str, str] = {}
     """What a name stands for when no pattern has found it."""
+    even_if_cancelled: bool = False
+    """Whether it may be why somebody has lost patience with a job."""
     cause: str
     next: str
     command: str | None = None

@@ -124,11 +124,14 @@ def job_stderr(evidence: Evidence) -> Log | None:
 
 def _said(evidence: Evidence) -> Iterator[tuple[Place, str, str]]:
     if evidence.exception_type and evidence.exception_type != "SystemExit":
-        error = f"{evidence.exception_type}: {evidence.exception_message}\n{evidence.traceback}"
-        yield Place.EXCEPTION, "the error", error
+        said = f"{evidence.exception_type}: {evidence.exception_message}".removesuffix(": ")
+        is_sparks = evidence.exception_type.startswith(("py4j.", "pyspark."))
+        error = f"{said}\n{evidence.traceback}"
+        yield Place.EXCEPTION, "Spark's error" if is_sparks else "the error", error
         yield Place.WORKER, "the Python worker", _worker_errors(error)
-    reason = ": ".join(filter(None, (evidence.cluster_reason_code, evidence.cluster_reason)))
-    yield Place.CLUSTER, "EMR on the cluster", reason
+    if evidence.cluster_reason_code:  # a cluster that is fine has words, but no code
+        reason = f"{evidence.cluster_reason_code}: {evidence.cluster_reason}".removesuffix(": ")
+        yield Place.CLUSTER, "EMR on the cluster", reason
     yield Place.STEP, "EMR on the step", evidence.step_reason
     yield Place.OUTCOME, "the job's end", "\n".join(_outcome(evidence))
 

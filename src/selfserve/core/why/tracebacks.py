@@ -15,6 +15,8 @@ _NOT_THE_USERS = re.compile(
 # Spark shows a worker's traceback without its own frames; what stands before it tells.
 _BEFORE_A_WORKERS = re.compile(r"PythonException|Python worker")
 _BEFORE_CHARS = 300
+# Where a node has put the user's files; on their own machine the rest is what they know.
+_ON_A_NODE = re.compile(r"^.*/(?:selfserve-[a-z0-9_]{8}|selfserve_code)/")
 _FRAMES_SHOWN = 3
 
 
@@ -56,7 +58,7 @@ class Traceback:
 
     def shown(self) -> tuple[str, ...]:
         """The last frames of the user's, else the very last one, and the exception."""
-        frames = self.users_frames[-_FRAMES_SHOWN:] or self.frames[-1:]
+        frames = self.users_frames[-_FRAMES_SHOWN:] or (() if self.is_workers else self.frames[-1:])
         lines = [line for frame in frames for line in frame.lines]
         return (*lines, self.error)
 
@@ -84,15 +86,15 @@ def users_place(text: str) -> str | None:
 
 def _parse(lines: Sequence[str], *, is_workers: bool) -> Traceback | None:
     frames: list[Frame] = []
-    for line in lines:
+    for number, line in enumerate(lines):
         match = _FRAME.match(line)
         if match:
-            frames.append(_frame(match, [line.strip()]))
+            frames.append(_frame(match))
         elif frames and line.startswith((" ", "\t")):
             frames[-1] = _with_source(frames[-1], line)
         elif line.strip():
             is_workers = is_workers or any(map(_is_in_worker, frames))
-            return Traceback(tuple(frames), line.strip(), is_workers)
+            return Traceback(tuple(frames), _error(lines[number:]), is_workers)
     return None  # cut off before its end
 
 
@@ -100,9 +102,17 @@ def _is_in_worker(frame: Frame) -> bool:
     return frame.file.endswith(("pyspark/worker.py", "pyspark/daemon.py", "pyspark.zip/worker.py"))
 
 
-def _frame(match: re.Match[str], lines: Sequence[str]) -> Frame:
-    function = match["function"] or ""
-    return Frame(match["file"], int(match["line"]), function, tuple(lines))
+def _error(lines: Sequence[str]) -> str:
+    """Type and message on one line; Spark begins its messages with an empty one."""
+    written = [line.strip() for line in lines if line.strip()][:2]
+    return " ".join(written) if written[0].endswith(":") else written[0]
+
+
+def _frame(match: re.Match[str]) -> Frame:
+    function, file = match["function"] or "", _ON_A_NODE.sub("", match["file"])
+    inside = f", in {function}" if function else ""
+    place = f'File "{file}", line {match["line"]}{inside}'
+    return Frame(file, int(match["line"]), function, (place,))
 
 
 def _with_source(frame: Frame, line: str) -> Frame:

@@ -24,10 +24,13 @@ _NOISE = re.compile(
     | ShutdownHookManager | Setting\ default\ log\ level | illegal\ reflective | log4j:WARN
     | ProcfsMetricsGetter | GarbageCollectionMetrics | Service\ '.*'\ could\ not\ bind
     | Neither\ spark\.yarn\.jars | WindowExec | SparkStringUtils | Truncated\ the\ string
-    | InterruptedException | DeprecationWarning | FutureWarning | UserWarning"""
+    | RECEIVED\ SIGNAL\ TERM | InterruptedException | DeprecationWarning
+    | FutureWarning | UserWarning"""
 )
 _ENDS = {Place.EXCEPTION: 20, Place.CLUSTER: 20, Place.STEP: 15}
-_NOTHING_SAID = re.compile(r"(?i)unknown error|an internal error occurred|^\s*$")
+_NOTHING_SAID = re.compile(
+    r"(?i)unknown error|an internal error occurred|^The step (?:ended with|was ended by) |^\s*$"
+)
 
 
 def likeliest_lines(texts: Sequence[Text]) -> list[Quote]:
