@@ -16,7 +16,7 @@ from typer.core import TyperGroup
 
 from selfserve.cli import output
 from selfserve.cli.hints import with_target
-from selfserve.cli.options import asked_for_debug, given_target, remember_separator
+from selfserve.cli.options import asked_for_debug, given_target
 from selfserve.errors import BadInputError, InterruptedByUserError, SelfserveError
 
 _MACHINE_TROUBLE = {  # the machine's state, not a bug and not the user's typing
@@ -34,7 +34,6 @@ class ErrorBoundary(TyperGroup):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # typer's own context class
         """`selfserve` alone shows the help, as `selfserve --help` does."""
-        remember_separator(ctx, args)
         return super().parse_args(ctx, args or ["--help"])
 
     def invoke(self, ctx: Any) -> Any:  # commands return nothing of interest

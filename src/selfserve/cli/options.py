@@ -4,7 +4,7 @@
 name them; it asks `invocation(ctx)` instead.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -19,7 +19,6 @@ if TYPE_CHECKING:  # use cases load pydantic, which `--help` must not
     from selfserve.usecases.target import Target, Targets
 
 _GIVEN = "selfserve.given"
-_SEPARATED = "selfserve.separated"
 
 
 class Format(StrEnum):
@@ -77,16 +76,6 @@ def invocation(ctx: typer.Context) -> Invocation:
     Tests pass their own targets with `CliRunner().invoke(app, […], obj=targets)`.
     """
     return Invocation(given_targets=ctx.obj, **ctx.meta.get(_GIVEN, {}))
-
-
-def remember_separator(ctx: typer.Context, args: Sequence[str]) -> None:
-    """Keep whether the command line has a `--`, which parsing removes."""
-    ctx.meta[_SEPARATED] = "--" in args
-
-
-def has_separator(ctx: typer.Context) -> bool:
-    """Whether the command line has a `--`."""
-    return bool(ctx.meta.get(_SEPARATED))
 
 
 def given_target(ctx: typer.Context) -> str | None:

@@ -93,8 +93,8 @@ def dry_run(
     else:  # without a daemon there are no clusters on this machine
         destination = of_profile(place, load_profile(wanted))
     bench = Bench(place.bucket, peeked.cache if peeked else cache_folder(), report)
-    package = make_package(source, job.wish, destination, bench)
     flags, flag_files = ship_flags(job.flags, bucket=place.bucket)
+    package = make_package(source, job.wish, destination, bench)
     submission = _draft(place, destination, package.program, job, flags)
     files, left_out = _list_files(source, bench)
     return DryRun(

@@ -152,11 +152,11 @@ class Placing:
 def _prepare(
     target: Target, job: Job, source: JobSource, destination: Destination, *, report: Report
 ) -> Prepared:
+    flags, files = ship_flags(job.flags, bucket=target.bucket)
     with ThreadPoolExecutor(1) as elsewhere:
         origin = elsewhere.submit(find_origin, source.path)
         bench = Bench(target.bucket, target.cache, report)
         package = make_package(source, job.wish, destination, bench)
-    flags, files = ship_flags(job.flags, bucket=target.bucket)
     submission = draft(
         target,
         package.program,
