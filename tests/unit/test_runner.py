@@ -1,149 +1,182 @@
-"""The runner, on real processes and a folder in place of S3. No Spark."""
+"""The runner runs a job as Python itself would: real processes, a folder in place of S3."""
 
-import json
-import os
-import signal
 import subprocess
 import sys
-import threading
-import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from selfserve.runner import driver, output
-from selfserve.runner.output import Stream, object_name
-from selfserve.runner.storage import Storage
-from selfserve.usecases.packaging import build_runner
+from runner_bench import PYTHONS, Bench, Job
 
-DEADLINE_S = 60.0
+EVERY_PYTHON = pytest.mark.parametrize("python", PYTHONS)
 
-
-class FolderStorage(Storage):
-    """A run's prefix as a folder; `fail_next` writes go wrong before one succeeds."""
-
-    def __init__(self, folder: Path, *, fail_next: int = 0) -> None:
-        self.folder = folder
-        self.fail_next = fail_next
-        self.order: list[str] = []
-        self.is_closed = False
-
-    def fetch(self, uri: str, path: str) -> None:
-        Path(path).write_bytes(Path(uri).read_bytes())
-
-    def write(self, name: str, body: bytes) -> None:
-        if self.fail_next:
-            self.fail_next -= 1
-            raise ConnectionError("S3 is not there")
-        target = self.folder / name
-        assert not target.exists(), f"{name} is written twice"
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(body)
-        self.order.append(name)
-
-    def exists(self, name: str) -> bool:
-        return (self.folder / name).exists()
-
-    def names(self, folder: str) -> list[str]:
-        return [path.name for path in (self.folder / folder).glob("*")]
-
-    def application_id(self) -> str | None:
-        return "app-1"
-
-    def versions(self) -> dict[str, str]:
-        return {"python": "3.x"}
-
-    def close(self) -> None:
-        self.is_closed = True
-
-    def output(self, stream: str) -> str:
-        parts = sorted((self.folder / stream).glob("*"))
-        return b"".join(part.read_bytes() for part in parts).decode()
-
-    def result(self) -> dict[str, Any]:
-        return dict(json.loads((self.folder / "result.json").read_text()))
+# What a program can see of how it was started, as one dictionary.
+LOOK = """
+import json, os, pickle, sys
+class Film: pass
+main = sys.modules["__main__"]
+print(json.dumps({
+    "name": __name__, "argv": sys.argv[1:], "argv0": os.path.basename(sys.argv[0]),
+    "is_main": main.__dict__ is globals(),
+    "file": os.path.relpath(__file__, ROOT), "path0": os.path.relpath(sys.path[0], ROOT),
+    "package": __package__, "spec": __spec__ and __spec__.name,
+    "loader": type(__loader__).__name__, "builtins": type(__builtins__).__name__,
+    "pickled": type(pickle.loads(pickle.dumps(Film()))).__module__,
+}))
+"""
+ARGUMENTS = ["a b", "--run", "--", "", "comma,quote\"'", "new\nline", "ünïcødé ☃", "$HOME `x`"]
 
 
 @pytest.fixture
-def entry(tmp_path: Path) -> str:
-    """The runner as it is shipped: one file that Python can start."""
-    path = tmp_path / "driver.py"
-    path.write_bytes(build_runner().body)
-    return str(path)
+def bench(tmp_path: Path, python: str) -> Bench:
+    return Bench(tmp_path, python)
 
 
-@pytest.fixture
-def storage(tmp_path: Path) -> FolderStorage:
-    return FolderStorage(tmp_path / "run")
-
-
-def run(storage: FolderStorage, entry: str, source: str, *args: str) -> int:
-    job = Path(entry).parent / "job.py"
-    job.write_text(source, encoding="utf-8")
-    argv = ["--run", "run/", "--job", str(job), "--", *args]
-    return driver.main(argv, entry, lambda _: storage)
-
-
-def test_a_job_runs_as_main_with_its_own_arguments(storage: FolderStorage, entry: str) -> None:
-    source = "import sys, __main__\nprint(__name__, sys.argv[1:], __main__.__file__ == __file__)"
-
-    code = run(storage, entry, source, "--", "a b", "--job", "x")
-
-    assert code == 0
-    assert storage.output("stdout") == "__main__ ['--', 'a b', '--job', 'x'] True\n"
-    assert storage.result()["exit_code"] == 0
-    assert storage.result()["exception"] is None
-    assert storage.result()["application_id"] == "app-1"
-    assert storage.order[-1] == "result.json"
-    assert storage.is_closed
-
-
-def test_objects_pickled_by_the_job_are_found_again(storage: FolderStorage, entry: str) -> None:
-    source = "import pickle\nclass Film: pass\nprint(type(pickle.loads(pickle.dumps(Film()))))"
-
-    code = run(storage, entry, source)
-
-    assert code == 0
-    assert "__main__.Film" in storage.output("stdout")
-
-
-def test_the_jobs_folder_and_not_the_runner_is_on_its_path(
-    storage: FolderStorage, entry: str
+@pytest.mark.parametrize(
+    ("kind", "target", "file"),
+    [
+        pytest.param("path", "job.py", "job.py", id="file"),
+        pytest.param("path", "a/job.py", "a/job.py", id="file-in-folder"),
+        pytest.param("path", "app", "app/__main__.py", id="folder"),
+        pytest.param("path", ".", "__main__.py", id="root"),
+        pytest.param("module", "app.main", "app/main.py", id="module"),
+        pytest.param("module", "app", "app/__main__.py", id="package"),
+    ],
+)
+@EVERY_PYTHON
+def test_a_program_sees_what_python_itself_would_show_it(
+    bench: Bench, kind: str, target: str, file: str
 ) -> None:
-    source = (
-        "import sys, os\nprint(sys.path[0] == os.path.dirname(__file__), sys.argv[0] == __file__)"
+    root = "os.path.dirname(" * (1 + file.count("/")) + "os.path.abspath(__file__)"
+    source = LOOK.replace("ROOT", root + ")" * (1 + file.count("/")))
+    files = {file: source} | ({"app/__init__.py": ""} if kind == "module" else {})
+    plain = bench.root / "selfserve_code"
+    for path, text in files.items():
+        (plain / path).parent.mkdir(parents=True, exist_ok=True)
+        (plain / path).write_text(text)
+    start = ["-m", target] if kind == "module" else [str(plain / target)]
+    expected = subprocess.run(
+        [bench.python, *start, *ARGUMENTS], cwd=plain, capture_output=True, text=True, check=True
     )
 
-    run(storage, entry, source)
+    finished = bench.run(Job(files, kind, target, ARGUMENTS))
 
-    assert storage.output("stdout") == "True True\n"
-
-
-def test_an_exception_is_recorded_with_the_users_frames_only(
-    storage: FolderStorage, entry: str
-) -> None:
-    source = "def fail():\n    raise KeyError('no film ü')\nfail()"
-
-    code = run(storage, entry, source)
-
-    result = storage.result()
-    assert code == 1
-    assert result["exit_code"] == 1
-    assert result["exception"]["type"] == "KeyError"
-    assert result["exception"]["message"] == "'no film ü'"
-    for text in (result["exception"]["traceback"], storage.output("stderr")):
-        assert "job.py" in text
-        assert "KeyError: 'no film ü'" in text
-        assert "selfserve_runner" not in text
+    assert finished.code == 0, finished.copied_stderr
+    assert finished.copied_stdout == expected.stdout
+    assert bench.output("stdout") == expected.stdout
 
 
-def test_a_syntax_error_is_the_jobs(storage: FolderStorage, entry: str) -> None:
-    code = run(storage, entry, "print('a'\n")
+@pytest.mark.parametrize(
+    ("returned", "code"), [("None", 0), ("3", 3), ("'no ratings'", 1)], ids=["none", "code", "text"]
+)
+@EVERY_PYTHON
+def test_a_function_runs_as_a_console_script(bench: Bench, returned: str, code: int) -> None:
+    source = (
+        f"import sys\nclass App:\n  def main():\n    print(sys.argv[1:])\n    return {returned}"
+    )
+    files = {"shop/__init__.py": "", "shop/cli.py": source}
 
-    assert code == 1
-    assert storage.result()["exception"]["type"] == "SyntaxError"
-    assert "selfserve_runner" not in storage.output("stderr")
+    finished = bench.run(Job(files, "function", "shop.cli:App.main", ["a b"], name="train"))
+
+    assert finished.code == code
+    assert finished.copied_stdout == "['a b']\n"
+    assert finished.copied_stderr == ("no ratings\n" if code == 1 else "")
+
+
+@EVERY_PYTHON
+def test_processes_of_multiprocessing_find_the_programs_own_functions(bench: Bench) -> None:
+    source = """
+import inspect, multiprocessing
+def double(number): return 2 * number
+def main():
+    with multiprocessing.get_context("spawn").Pool(2) as pool:
+        print(pool.map(double, [1, 2, 3]))
+    print(inspect.getsource(double), end="")
+if __name__ == "__main__":
+    main()
+"""
+
+    finished = bench.run(source)
+
+    assert finished.copied_stderr == ""
+    assert finished.copied_stdout == "[2, 4, 6]\ndef double(number): return 2 * number\n"
+
+
+@EVERY_PYTHON
+def test_dependencies_come_after_the_code_and_before_what_was_on_the_path(bench: Bench) -> None:
+    source = "import mine, both, theirs, sys, os\nprint(mine.X, both.X, theirs.X)\n"
+    source += "print(os.environ['PYTHONPATH'].split(':')[2:])"
+    job = Job(
+        {"job.py": source, "mine.py": "X = 'code'", "both.py": "X = 'code'"},
+        dependencies={"both.py": "X = 'deps'", "theirs.py": "X = 'deps'"},
+    )
+    (bench.root / "old").mkdir()
+    (bench.root / "old" / "theirs.py").write_text("X = 'old'")
+
+    finished = bench.run(job, PYTHONPATH=f"{bench.root}/old")
+
+    assert finished.copied_stdout == f"code code deps\n['{bench.root}/old']\n"
+
+
+def test_files_in_the_working_directory_are_found(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    (bench.cwd / "shipped.txt").write_text("from --files")
+
+    finished = bench.run("print(open('shipped.txt').read())")
+
+    assert finished.copied_stdout == "from --files\n"
+
+
+def test_a_job_that_asks_for_input_gets_none_rather_than_waiting(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+
+    finished = bench.run("input('name? ')")
+
+    assert finished.code == 1
+    assert bench.result["exception"]["type"] == "EOFError"
+
+
+@pytest.mark.parametrize("kind", ["path", "module", "function"])
+@EVERY_PYTHON
+def test_an_exception_is_recorded_with_the_users_frames_only(bench: Bench, kind: str) -> None:
+    source = "def fail():\n    raise KeyError('no film ü')\ndef main():\n    fail()\n"
+    source += "" if kind == "function" else "main()\n"
+    target = {"path": "app/job.py", "module": "app.job", "function": "app.job:main"}[kind]
+
+    finished = bench.run(Job({"app/job.py": source, "app/__init__.py": ""}, kind, target))
+
+    exception = bench.result["exception"]
+    assert finished.code == bench.result["exit_code"] == 1
+    assert exception["type"] == "KeyError"
+    assert exception["message"] == "'no film ü'"
+    lines = exception["traceback"].splitlines()
+    assert lines[0] == "Traceback (most recent call last):"
+    assert lines[1].startswith('  File "app/job.py", line ')
+    assert lines[-1] == "KeyError: 'no film ü'"
+    assert bench.output("stderr") == finished.copied_stderr == exception["traceback"]
+    for ours in ("selfserve", "runpy", "importlib"):
+        assert ours not in exception["traceback"]
+
+
+def test_frames_of_dependencies_are_told_from_the_users(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    job = Job({"job.py": "import lib\nlib.f()"}, dependencies={"lib.py": "def f():\n    1 / 0"})
+
+    bench.run(job)
+
+    text = bench.result["exception"]["traceback"]
+    assert 'File "job.py", line 2' in text
+    assert 'File "selfserve_deps/lib.py", line 2' in text
+
+
+@EVERY_PYTHON
+def test_a_syntax_error_is_the_jobs(bench: Bench) -> None:
+    finished = bench.run("print('a'\n")
+
+    assert finished.code == 1
+    assert bench.result["exception"]["type"] == "SyntaxError"
+    assert 'File "job.py", line 1' in bench.output("stderr")
+    assert "selfserve" not in bench.output("stderr")
 
 
 @pytest.mark.parametrize(
@@ -155,174 +188,109 @@ def test_a_syntax_error_is_the_jobs(storage: FolderStorage, entry: str) -> None:
         pytest.param("os._exit(7)", 7, "", id="at-once"),
     ],
 )
-def test_the_exit_code_is_the_jobs(
-    storage: FolderStorage, entry: str, ending: str, code: int, stderr: str
+def test_the_exit_code_is_the_jobs(tmp_path: Path, ending: str, code: int, stderr: str) -> None:
+    bench = Bench(tmp_path)
+
+    finished = bench.run(f"import os, sys\nprint('before')\n{ending}")
+
+    assert finished.code == bench.result["exit_code"] == code
+    assert bench.output("stdout") == "before\n"
+    assert bench.output("stderr") == stderr
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        pytest.param("sys.stderr = sys.stdout = None", id="none"),
+        pytest.param("sys.stderr.close(); sys.stdout.close()", id="closed"),
+        pytest.param("os.close(1); os.close(2)", id="descriptors-closed"),
+        pytest.param("sys.excepthook = lambda *_: 1 / 0", id="broken-hook"),
+    ],
+)
+def test_what_ended_a_job_is_known_whatever_became_of_its_streams(
+    tmp_path: Path, trouble: str
 ) -> None:
-    seen = run(storage, entry, f"import os, sys\nprint('before')\n{ending}")
+    bench = Bench(tmp_path)
 
-    assert seen == code
-    assert storage.result()["exit_code"] == code
-    assert storage.output("stdout") == "before\n"
-    assert storage.output("stderr") == stderr
+    finished = bench.run(f"import os, sys\n{trouble}\nraise KeyError('no film')")
 
-
-def test_a_job_killed_by_a_signal_leaves_its_output_and_the_signals_name(
-    storage: FolderStorage, entry: str
-) -> None:
-    code = run(storage, entry, "import os\nprint('before')\nos.kill(os.getpid(), 9)")
-
-    assert code == 137
-    assert storage.result()["signal"] == "SIGKILL"
-    assert storage.result()["exit_code"] == 137
-    assert storage.output("stdout") == "before\n"
+    assert finished.code != 0
+    assert bench.result["exception"]["type"] == "KeyError"
 
 
-def test_output_of_every_kind_arrives_complete_and_in_order(
-    storage: FolderStorage, entry: str, capfd: pytest.CaptureFixture[str]
-) -> None:
-    source = """
-import os, subprocess, sys
-for number in range(20_000):
-    print(number)
-os.write(1, b"from the descriptor\\n")
-subprocess.run(["sh", "-c", "echo from a child; echo error >&2"])
-sys.stdout.write("no newline at the end")
-"""
-
-    run(storage, entry, source)
-
-    numbers = "".join(f"{number}\n" for number in range(20_000))
-    expected = f"{numbers}from the descriptor\nfrom a child\nno newline at the end"
-    assert storage.output("stdout") == expected
-    assert storage.output("stderr") == "error\n"
-    copied = capfd.readouterr()
-    assert copied.out == expected
-    assert copied.err == "error\n"
-
-
-def test_output_is_there_while_the_job_runs(storage: FolderStorage, entry: str) -> None:
-    go = Path(entry).parent / "go"
+def test_an_error_without_a_text_is_recorded_by_its_type(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
     source = (
-        f"import os, time\nprint('first')\nwhile not os.path.exists({str(go)!r}): time.sleep(.05)"
+        "class Odd(Exception):\n    def __str__(self): raise RuntimeError('no text')\nraise Odd"
     )
-    running = threading.Thread(target=_run_off_main, args=(storage, entry, source))
-    running.start()
-    try:
-        _wait_until(lambda: "first" in storage.output("stdout"))
-        assert not storage.exists("result.json")
-    finally:
-        go.touch()
-        running.join(DEADLINE_S)
-    assert storage.result()["exit_code"] == 0
+
+    bench.run(source)
+
+    assert bench.result["exception"]["type"] == "Odd"
 
 
-def test_output_survives_a_while_without_s3(entry: str, tmp_path: Path) -> None:
-    storage = FolderStorage(tmp_path / "run", fail_next=2)
+def test_an_error_in_a_forked_process_is_not_the_jobs(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    source = "import os, sys\nif os.fork() == 0: 1 / 0\nos.wait()\nsys.exit(4)"
 
-    run(storage, entry, "import time\nfor n in range(5): print(n); time.sleep(.5)")
+    bench.run(source)
 
-    assert storage.output("stdout") == "0\n1\n2\n3\n4\n"
-    assert storage.result()["output_lost"] is False
-
-
-def test_a_second_attempt_writes_after_the_first(storage: FolderStorage, entry: str) -> None:
-    storage.write("stdout/000007", b"first attempt\n")
-
-    run(storage, entry, "print('second attempt')")
-
-    assert storage.output("stdout") == "first attempt\nsecond attempt\n"
+    assert bench.result["exit_code"] == 4
+    assert bench.result["exception"] is None
+    assert "ZeroDivisionError" in bench.output("stderr")
 
 
-def test_a_process_that_outlives_the_job_does_not_hold_it_up(
-    storage: FolderStorage, entry: str
+def test_a_result_tells_what_ran_and_when(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+
+    bench.run("ballast = bytearray(100 << 20)")
+
+    result = bench.result
+    assert result["started"] <= result["job_started"] <= result["ended"]
+    assert result["application_id"] == "app-1"
+    assert result["versions"] == {"python": ".".join(map(str, sys.version_info[:2]))}
+    assert 100 << 20 < result["max_rss_bytes"] < 300 << 20
+    assert result["exception"] is result["java_exception"] is result["signal"] is None
+    assert result["cancelled"] is result["output_lost"] is result["provisional"] is False
+    assert (bench.run_folder / "closed").exists()
+    assert list((bench.root / "tmp").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        pytest.param(None, "Cannot read", id="absent"),
+        pytest.param("{", "JSONDecodeError", id="no-json"),
+        pytest.param("{}", "KeyError: 'program'", id="no-program"),
+        pytest.param("[]", "TypeError", id="a-list"),
+    ],
+)
+def test_a_submission_that_says_nothing_is_the_reason(
+    tmp_path: Path, text: str | None, why: str
 ) -> None:
-    source = "import subprocess\nprint(subprocess.Popen(['sleep', '300']).pid)"
-    started = time.monotonic()
+    bench = Bench(tmp_path)
+    if text is not None:
+        (bench.run_folder / "submission.json").write_text(text)
 
-    run(storage, entry, source)
+    with bench.start() as process:
+        process.communicate()
 
-    os.kill(int(storage.output("stdout")), signal.SIGKILL)
-    assert time.monotonic() - started < DEADLINE_S
+    assert process.returncode == bench.result["exit_code"] == 70
+    assert bench.result["exception"]["type"] == "selfserve.SubmissionError"
+    assert why in bench.result["exception"]["message"]
+    assert bench.result["job_started"] is None
 
 
-def test_the_cancel_marker_ends_the_job(
-    storage: FolderStorage, entry: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("kind", "target"),
+    [("notebook", "a.ipynb"), ("module", "os; x"), ("function", "shop"), ("function", "a:b()")],
+)
+def test_an_entry_that_python_cannot_start_is_refused(
+    tmp_path: Path, kind: str, target: str
 ) -> None:
-    monkeypatch.setattr(driver, "LOOK_FOR_CANCEL_EVERY_S", 0.0)
-    storage.write("cancel", b"")
+    bench = Bench(tmp_path)
 
-    code = run(storage, entry, "import time\ntime.sleep(300)")
+    finished = bench.run(Job({"job.py": ""}, kind, target))
 
-    assert code == 143
-    assert storage.result()["signal"] == "SIGTERM"
-
-
-def test_sigterm_lets_the_job_clean_up_and_is_recorded(tmp_path: Path, entry: str) -> None:
-    source = """
-import signal, sys, time
-def stop(*_):
-    print("cleaned up")
-    sys.exit(9)
-signal.signal(signal.SIGTERM, stop)
-print("ready")
-while True: time.sleep(.1)
-"""
-    job = tmp_path / "job.py"
-    job.write_text(source, encoding="utf-8")
-    supervisor = f"""
-import sys
-sys.path[:0] = {[str(Path(__file__).parent), *sys.path]!r}
-from pathlib import Path
-from selfserve.runner import driver, output
-from test_runner import FolderStorage
-storage = FolderStorage(Path({str(tmp_path / "run")!r}))
-argv = ["--run", "run/", "--job", {str(job)!r}]
-sys.exit(driver.main(argv, {entry!r}, lambda _: storage))
-"""
-    storage = FolderStorage(tmp_path / "run")
-    with subprocess.Popen([sys.executable, "-c", supervisor], stdout=subprocess.DEVNULL) as process:
-        _wait_until(lambda: "ready" in storage.output("stdout"))
-
-        process.send_signal(signal.SIGTERM)
-
-        assert process.wait(DEADLINE_S) == 9
-    assert storage.output("stdout") == "ready\ncleaned up\n"
-    assert storage.result()["exit_code"] == 9
-
-
-def test_object_names_sort_in_the_order_of_writing() -> None:
-    numbers = [1, 2, 9, 10, 999_999, 1_000_000, 1_000_001, 23_000_000]
-
-    names = [object_name(number) for number in numbers]
-
-    assert names[0] == "000001"
-    assert names == sorted(names)
-
-
-def test_a_stream_that_gave_up_takes_on_without_waiting(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(output, "BACKLOG_LIMIT", 10)
-    with (tmp_path / "copy").open("wb") as copy, Path(os.devnull).open("rb") as nothing:
-        stream = Stream("stdout", nothing, copy.fileno())
-        stream.take(b"more than fits")
-        stream.give_up()
-
-        stream.take(b", and more")
-
-    assert stream.is_lossy
-    assert (tmp_path / "copy").read_bytes() == b"more than fits, and more"
-
-
-def _run_off_main(storage: FolderStorage, entry: str, source: str) -> None:
-    """Signals can be handled in the main thread only, so here they are not."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("signal.signal", lambda *_: None)
-        run(storage, entry, source)
-
-
-def _wait_until(is_true: Any) -> None:
-    deadline = time.monotonic() + DEADLINE_S
-    while not is_true():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    assert finished.code == 70
+    assert bench.result["exception"]["type"] == "selfserve.SubmissionError"

@@ -1,72 +1,85 @@
-"""The job's own process: runs the user's file as `python job.py ARGS` would.
+"""The job's own process: runs the user's program, and keeps how it failed, if it did.
 
-How it failed, if it did, is left in a file for the supervisor (`driver.py`).
+The supervisor's word to it is a file of JSON, so that arguments of any kind arrive
+as they are; its word back is another (`failure.py`).
 """
 
 import json
+import os
 import sys
-import traceback
 import types
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Dict, List, Optional
+from typing import Any, Dict, List, Optional
 
-MESSAGE_LIMIT = 10000  # an exception from Java carries its whole stack in its message
-TRACEBACK_LIMIT = 100000
+from .failure import describe, save_failure, without_frames_of
+from .program import LAUNCHERS, run_program
+from .redaction import Redactor
+from .submission import Entry
 
 
-def run_job(failure_path: Path, job_path: Path, args: List[str]) -> None:
+@dataclass(frozen=True)
+class Order:
+    """What the supervisor wants to be run."""
+
+    entry: Entry
+    args: List[str]
+    code: str
+    """The folder of the job's own code."""
+    script: str
+    """Where a script may be written that starts a function."""
+    failure: str
+    """Where to leave what ended the job."""
+    secrets: List[str]
+    """Names of the environment variables that hold them."""
+
+    def save(self, path: Path) -> None:
+        """Write it for `load_order`."""
+        path.write_text(json.dumps(asdict(self)), encoding="utf-8")
+
+
+def load_order(path: Path) -> Order:
+    """Read what `Order.save` has written."""
+    facts: Dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    facts["entry"] = Entry(**facts["entry"])
+    return Order(**facts)
+
+
+def run_job(order: Order) -> None:
     """Become the user's program. Its exit code, exit handlers and threads end as ever."""
-    main = types.ModuleType("__main__")
-    main.__file__ = str(job_path)
-    sys.modules["__main__"] = main  # where pickle looks for the job's own functions
-    sys.argv = [str(job_path), *args]
-    sys.path[0] = str(job_path.parent)
+    process = os.getpid()
+    redactor = Redactor(os.environ[name] for name in order.secrets)
+    failure = Path(order.failure)
     try:
-        code = compile(job_path.read_bytes(), str(job_path), "exec", dont_inherit=True)
-        exec(code, main.__dict__)  # noqa: S102  running the user's code is what we are for
+        run_program(order.entry, list(order.args), code=Path(order.code), script=Path(order.script))
     except SystemExit as error:
-        if isinstance(error.code, str):
-            _save_failure(failure_path, "SystemExit", error.code, "")
+        if isinstance(error.code, str) and os.getpid() == process:
+            _save(failure, error, "", redactor)
         raise
     except BaseException as error:  # noqa: BLE001  whatever ends a job is recorded
-        frames = _without_ours(error.__traceback__)
-        text = "".join(traceback.format_exception(type(error), error, frames))
-        _save_failure(failure_path, _qualified_name(type(error)), str(error), text)
-        sys.excepthook(type(error), error.with_traceback(frames), frames)
+        frames = without_frames_of({__file__, *LAUNCHERS}, error.__traceback__)
+        text = describe(error, frames)
+        if os.getpid() == process:  # not a child that the program has forked
+            _save(failure, error, text, redactor)
+        _print(error, frames, text)
         sys.exit(130 if isinstance(error, KeyboardInterrupt) else 1)
 
 
-def load_failure(path: Path) -> Optional[Dict[str, str]]:
-    """Type, message and traceback of what ended the job, if it could still say so."""
+def _save(path: Path, error: BaseException, text: str, redactor: Redactor) -> None:
     try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError):  # there is none, or its writer was killed half-way
-        return None
+        save_failure(path, error, text, redactor.text)
+    except OSError as problem:  # a full disk must not hide the job's own error
+        os.write(2, f"selfserve: cannot record the job's error: {problem}\n".encode())
 
 
-def _save_failure(path: Path, kind: str, message: str, text: str) -> None:
-    failure = {
-        "type": kind,
-        "message": _shorten(message, MESSAGE_LIMIT),
-        "traceback": _shorten(text, TRACEBACK_LIMIT),
-    }
-    path.write_text(json.dumps(failure), encoding="utf-8")
-
-
-def _without_ours(frames: Optional[types.TracebackType]) -> Optional[types.TracebackType]:
-    """The traceback from the user's first line on."""
-    while frames is not None and frames.tb_frame.f_code.co_filename == __file__:
-        frames = frames.tb_next
-    return frames
-
-
-def _qualified_name(kind: type) -> str:
-    if kind.__module__ in ("builtins", "__main__"):
-        return kind.__name__
-    return "%s.%s" % (kind.__module__, kind.__name__)
-
-
-def _shorten(text: str, limit: int) -> str:
-    """Keep both ends: one says what happened, the other why."""
-    half = limit // 2
-    return text if len(text) <= limit else text[:half] + "\n[...]\n" + text[-half:]
+def _print(error: BaseException, frames: Optional[types.TracebackType], text: str) -> None:
+    """What Python does with an exception that nobody has caught."""
+    if sys.excepthook is not sys.__excepthook__:
+        sys.excepthook(type(error), error.with_traceback(frames), frames)
+        return
+    try:
+        sys.stdout.flush()  # Python, too, prints what came before the error first
+        sys.stderr.write(text)
+        sys.stderr.flush()
+    except (OSError, ValueError, AttributeError):  # the program has closed them
+        return

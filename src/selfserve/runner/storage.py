@@ -1,4 +1,4 @@
-"""What the runner needs of S3: the objects below the prefix of one run.
+"""What the runner needs of S3: the objects below the prefix of one run, and those it names.
 
 `hadoop.py` is the real one; tests bring a folder.
 """
@@ -7,16 +7,27 @@ from abc import ABC, abstractmethod
 from typing import Dict, List, Optional
 
 
+class StorageGoneError(Exception):
+    """S3 cannot be reached any more, and never will be: the JVM that reaches it has ended."""
+
+
 class Storage(ABC):
-    """The objects below the prefix of one run. May raise anything when S3 does not answer."""
+    """Usable from several threads. May raise anything when S3 does not answer.
+
+    Raises StorageGoneError when there is no sense in trying again.
+    """
 
     @abstractmethod
     def fetch(self, uri: str, path: str) -> None:
         """Copy the object at `uri`, wherever it is, to the new local file `path`."""
 
     @abstractmethod
+    def read(self, uri: str) -> bytes:
+        """The content of the small object at `uri`, wherever it is."""
+
+    @abstractmethod
     def write(self, name: str, body: bytes) -> None:
-        """Create an object that readers see whole or not at all."""
+        """Create or replace an object of the run; readers see it whole or not at all."""
 
     @abstractmethod
     def exists(self, name: str) -> bool:
