@@ -286,7 +286,7 @@ def test_a_dry_run_lists_all_and_changes_nothing(run: Run, targets: FakeTargets,
     assert done.exit_code == 0
     assert "train.py, starts at path train.py" in done.stdout
     assert "--rank 'a b'" in done.stdout
-    assert "a small cluster for this run alone, $" in done.stdout
+    assert "a small cluster for this run alone, on local ($" in done.stdout
     assert f"DB_PASSWORD from {SECRET.partition('=')[2]}" in done.stdout
     assert "spark-submit --deploy-mode cluster" in done.stdout
     assert "Nothing was uploaded or started." in done.stderr

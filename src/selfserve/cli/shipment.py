@@ -42,7 +42,7 @@ def _summary(planned: "DryRun") -> Iterator[tuple[str, str]]:
     submission, program = planned.submission, planned.program
     yield "job", f"{program.name}{f', starts at {_entry(program.entry)}' if program.entry else ''}"
     yield "arguments", shlex.join(submission.args) or "none"
-    yield "cluster", f"{_cluster(planned)}, on {planned.place.label}"
+    yield "cluster", _cluster(planned)
     if program.python is not None:
         yield "python", f"{program.python.version} for {program.python.platform}"
     found = planned.packages_from or "none; nothing in or beside the job names any"
@@ -59,11 +59,12 @@ def _entry(entry: "Entry") -> str:
 
 
 def _cluster(planned: "DryRun") -> str:
-    destination, cost = planned.destination, planned.submission.hourly_cost
+    destination, on = planned.destination, planned.place.label
     if destination.cluster_id is not None:
-        return f"{destination.name} ({destination.cluster_id}), which is running"
-    price = f", ${cost.low:.2f} to ${cost.high:.2f} an hour on AWS" if cost else ""
-    return f"a {destination.profile} cluster for this run alone{price}"
+        return f"{destination.name} ({destination.cluster_id}), which is running on {on}"
+    cost = planned.submission.hourly_cost
+    price = f" (${cost.low:.2f} to ${cost.high:.2f} an hour on AWS)" if cost else ""
+    return f"a {destination.profile} cluster for this run alone, on {on}{price}"
 
 
 def _tables(planned: "DryRun") -> Iterator[tuple[Sequence[str], Sequence[Sequence[str]]]]:

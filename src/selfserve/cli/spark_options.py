@@ -106,7 +106,7 @@ def _remember(
 
 def _as_flags(param: typer.CallbackParam, values: Sequence[str]) -> Iterator["Flag"]:
     for value in values:
-        yield f"--{str(param.name).replace('_', '-')}", value
+        yield param.opts[0], value
 
 
 def _option(metavar: str, text: str) -> Any:  # noqa: ANN401  typer's own
