@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from selfserve.core.cluster import ClusterState, StepState
+from selfserve.core.spark_values import FLAGS
 from selfserve.errors import BadInputError
 from selfserve.local.control.records import ClusterRecord, StepRecord
 from selfserve.local.steps.command import LocalizedFile, StepCommand, StepContext
@@ -126,6 +127,24 @@ def test_no_argument_of_the_job_is_ever_changed(arguments: list[str]) -> None:
     command = submit("--conf", "a=b", "job.py", *arguments)
 
     assert command.argv[1:] == ("job.py", *arguments)
+
+
+@pytest.mark.parametrize("name", FLAGS)
+def test_every_flag_that_submit_passes_on_is_taken(name: str) -> None:
+    command = submit(name, "1g" if name.endswith("-memory") else "1", "job.py", "arg")
+
+    assert command.argv[-2:] == ("job.py", "arg")
+
+
+def test_of_an_option_that_is_given_twice_the_last_counts() -> None:
+    ours = ("--deploy-mode", "cluster", "--name", "ours", "--conf", "spark.x=1")
+    theirs = ("--deploy-mode", "client", "--name", "theirs", "--conf", "spark.x=2")
+
+    command = submit(*ours, "--archives", "s3://b/a.zip#a", *theirs, "job.py")
+
+    assert command.localized == ()  # nothing is laid out for a driver in client mode
+    assert command.argv.index("theirs") > command.argv.index("ours")
+    assert conf(command)["spark.x"] == "2"
 
 
 def test_no_secret_is_in_the_arguments_or_in_what_is_shown() -> None:
