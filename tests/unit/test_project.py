@@ -242,3 +242,26 @@ def test_a_large_file_of_a_project_is_built_in(tmp_path: Path) -> None:
 
     shutil.rmtree(folder)
     assert len(text_of(built, "demo/big.bin")) == 2_000_000
+
+
+def test_setuptools_finds_a_packages_data_without_git(tmp_path: Path) -> None:
+    pyproject = PYPROJECT + "[tool.setuptools_scm]\n"
+    backend = BACKEND.replace('os.environ["SOURCE_DATE_EPOCH"]', 'open("MANIFEST.in").read()')
+    contents = {"pyproject.toml": pyproject, "backend.py": backend, "MANIFEST.in": "prune tests"}
+    folder = lay_out(tmp_path / "project", PROJECT | contents)
+
+    built = build_project(folder, tmp_path / "cache")
+
+    assert text_of(built, "demo/epoch.txt") == "prune tests\nglobal-include *\n"
+    assert (folder / "MANIFEST.in").read_text() == "prune tests"
+
+
+def test_what_is_executable_in_a_package_stays_so(tmp_path: Path) -> None:
+    folder = lay_out(tmp_path / "project", PROJECT | {"demo/tool.sh": "#!/bin/sh"})
+    (folder / "demo/tool.sh").chmod(0o755)
+
+    built = build_project(folder, tmp_path / "cache")
+
+    modes = {str(file.path): file.source.stat().st_mode & 0o100 for file in built.files}
+    assert modes["demo/tool.sh"]
+    assert not modes["demo/__init__.py"]

@@ -406,6 +406,28 @@ def test_a_folder_of_very_many_files_is_refused(
         find_job(tmp_path)
 
 
+@pytest.mark.parametrize("name", ["job/script.py", "job"])
+def test_a_job_that_needs_what_is_never_shipped_is_refused(tmp_path: Path, name: str) -> None:
+    lay_out(tmp_path, {"job/script.py": "import common", "common/__init__.py": "", "m.py": ""})
+    (tmp_path / "job/common").symlink_to(tmp_path / "common")
+    (tmp_path / "job/__main__.py").symlink_to(tmp_path / "m.py")
+
+    with pytest.raises(BadInputError, match="never shipped: a link that leaves the folder"):
+        find_job(tmp_path / name)
+
+
+def test_a_name_in_other_letters_is_told(tmp_path: Path) -> None:
+    lay_out(tmp_path, {"job.py": ""})
+
+    with pytest.raises(BadInputError, match=r"no 'Job\.py' in exactly these letters"):
+        files.Walk(tmp_path).add("Job.py")
+
+
+def test_a_folder_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    with pytest.raises(BadInputError, match=r"Cannot read the folder .*: No such file"):
+        files.Walk(tmp_path / "gone")
+
+
 # Packing
 
 

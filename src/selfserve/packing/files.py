@@ -34,11 +34,12 @@ class LeftOut:
 class Walk:
     """What was found in `root`; links are followed as long as they stay inside it."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, max_files: int | None = None) -> None:
         self.root = root.resolve()
         self.files: list[SourceFile] = []
         self.left_out: list[LeftOut] = []
         self._entries = _entries(self.root)
+        self._max_files = max_files or MAX_FILES
 
     def add_all(self) -> None:
         """Take everything in the root that may be shipped."""
@@ -46,7 +47,13 @@ class Walk:
 
     def add(self, name: str) -> None:
         """Take the file or folder `name` of the root, if it may be shipped."""
-        self._visit(self._entries[name], PurePosixPath(name), self._entries, (self.root,))
+        entry = self._entries.get(name)
+        if entry is None:  # a file system may find it all the same
+            raise BadInputError(
+                f"{self.root} has no {name!r} in exactly these letters.",
+                hint=f"See how it is written: ls '{self.root}'",
+            )
+        self._visit(entry, PurePosixPath(name), self._entries, (self.root,))
 
     def _visit_all(
         self,
@@ -120,9 +127,9 @@ class Walk:
 
     def _take(self, file: SourceFile) -> None:
         self.files.append(file)
-        if len(self.files) > MAX_FILES:
+        if len(self.files) > self._max_files:
             raise BadInputError(
-                f"{self.root} has more than {MAX_FILES:,} files.",
+                f"{self.root} has more than {self._max_files:,} files.",
                 hint="Submit a folder that holds the job's code alone; data belongs into S3.",
             )
 

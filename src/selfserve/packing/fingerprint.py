@@ -8,13 +8,13 @@ from selfserve.packing.files import SourceFile
 
 _FORMAT = b"1"
 """Changes when what was built or packed before must not be used any more."""
-_READ_UP_TO = 1024 * 1024
+_READ_UP_TO = 64 * 1024
 
 
 def fingerprint(files: Iterable[SourceFile]) -> str:
     """Return a digest of the paths, x bits and contents of `files`.
 
-    Of files above 1 MiB, inode and times stand for the content: the time of the last
+    Of files above 64 KiB, inode and times stand for the content: the time of the last
     change of an inode (ctime) cannot be set back.
 
     Raises:

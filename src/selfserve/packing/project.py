@@ -6,6 +6,7 @@ there is not shipped again.
 """
 
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -17,6 +18,7 @@ from pathlib import Path, PurePosixPath
 from selfserve.errors import BadInputError
 from selfserve.packing.files import LeftOut, SourceFile, Walk
 from selfserve.packing.fingerprint import fingerprint
+from selfserve.packing.pyproject import FILE_NAME
 from selfserve.packing.uv_tool import Uv, UvError
 
 BUILD_ENVIRONMENT = {
@@ -28,8 +30,11 @@ BUILD_ENVIRONMENT = {
 }
 """What uv needs in its environment for a build that depends on the sources alone."""
 
-_LARGE = 1024 * 1024
+_MAX_FILES = 200_000
+"""A project may have its data beside its package."""
+_LARGE = 64 * 1024
 """Files above this are linked instead of copied."""
+_SETUPTOOLS_SCM = re.compile(rb"setuptools[-_]scm")
 _BACKEND_FAILED = "cause: The build backend returned an error"
 
 
@@ -50,7 +55,7 @@ def build_project(folder: Path, cache: Path, uv: Uv | None = None) -> BuiltProje
     Raises:
         BadInputError: it cannot be built, or only for one kind of machine.
     """
-    walk = Walk(folder)
+    walk = Walk(folder, max_files=_MAX_FILES)
     walk.add_all()
     built = cache / "projects" / fingerprint(walk.files)
     if not built.is_dir():
@@ -73,6 +78,7 @@ def _build(folder: Path, files: Iterable[SourceFile], built: Path, uv: Uv) -> No
     with tempfile.TemporaryDirectory(dir=built.parent, prefix=".building-") as name:
         scratch = Path(name)
         _copy(files, scratch / "source")
+        _stand_in_for_git(scratch / "source")
         wheel = _build_wheel(folder, scratch, uv)
         _require_pure(wheel, folder)
         _unpack(wheel, scratch / "files")
@@ -94,6 +100,16 @@ def _copy(files: Iterable[SourceFile], destination: Path) -> None:
             shutil.copy2(file.source, target)
         except PermissionError as error:
             raise _unreadable(file, error) from error
+
+
+def _stand_in_for_git(project: Path) -> None:
+    """Tell setuptools which files are the package's data, where it would have asked git.
+
+    Source: https://setuptools-scm.readthedocs.io/en/latest/usage/
+    """
+    if _SETUPTOOLS_SCM.search((project / FILE_NAME).read_bytes()):
+        with (project / "MANIFEST.in").open("a", encoding="utf-8") as manifest:
+            manifest.write("\nglobal-include *\n")
 
 
 def _link(source: Path, target: Path) -> bool:
@@ -124,7 +140,7 @@ def _last_meaningful_line(said: str) -> str:
     backend = [line for line in lines[:start] if not line.startswith("Building ")]
     if backend and any(line.startswith(_BACKEND_FAILED) for line in lines[start:]):
         return next((line for line in backend if line.startswith("error: ")), backend[-1])
-    return lines[-1] if lines else "uv does not say why"
+    return lines[-1].removeprefix("cause: ") if lines else "uv does not say why"
 
 
 def _is_uvs_summary(line: str) -> bool:
@@ -153,6 +169,8 @@ def _unpack(wheel: Path, destination: Path) -> None:
             target = destination / path
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(archive.read(info))
+            if info.external_attr >> 16 & 0o111:  # as pip does
+                target.chmod(0o755)
 
 
 def _installed_path(path: PurePosixPath) -> PurePosixPath | None:

@@ -4,6 +4,7 @@ Reads names, sizes and Python's imports, and nothing else; it runs at every subm
 """
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -111,9 +112,21 @@ def _find_script(path: Path, source: Path, size_limit: int) -> JobSource:
 
 def _walk_script(source: Path) -> Walk:
     walk = Walk(source.parent)
-    for name in (source.name, *find_local_modules(source)):
+    names = (source.name, *find_local_modules(source))
+    for name in names:
         walk.add(name)
+    _require_shipped(names, walk)
     return walk
+
+
+def _require_shipped(names: Collection[str], walk: Walk) -> None:
+    """Without these the job cannot run."""
+    for one in walk.left_out:
+        if one.path.rstrip("/") in names:
+            raise BadInputError(
+                f"The job needs {walk.root / one.path}, which is never shipped: {one.reason}.",
+                hint="Put a copy in its place, or make a package of it that the job depends on.",
+            )
 
 
 def _project_of(script: Path) -> Path | None:
@@ -140,6 +153,7 @@ def _find_in_folder(path: Path, size_limit: int) -> JobSource:
         raise _no_main(path, folder)
     walk = Walk(folder)
     walk.add_all()
+    _require_shipped([_MAIN], walk)
     files, entry = _as_python_runs_it(folder, tuple(walk.files))
     return JobSource(
         kind=JobKind.PYTHON,
