@@ -149,7 +149,7 @@ def test_secrets_are_recorded_by_reference_and_stand_in_no_step(
         pytest.param(("",), "No job is named", "selfserve submit job.py", id="empty-job"),
         pytest.param(
             ("train.py", "--rank", "10"),
-            "no option --rank",
+            "no option --rank.",
             "go after --: selfserve submit train.py -- --rank 10",
             id="job-option",
         ),
@@ -167,9 +167,15 @@ def test_secrets_are_recorded_by_reference_and_stand_in_no_step(
         ),
         pytest.param(
             ("train.py", "--executor-memry", "8g"),
-            "did you mean '--executor-memory'",
+            "no option --executor-memry; did you mean --executor-memory?",
             "go after --",
             id="typo",
+        ),
+        pytest.param(
+            ("train.py", "--driver-memory"),
+            "'--driver-memory' requires an argument",
+            "selfserve submit --help",
+            id="no-value",
         ),
         pytest.param(
             ("train.py", "DAY=1"),

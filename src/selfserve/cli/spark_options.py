@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperCommand
 from typer.main import get_command
 
-from selfserve.core.did_you_mean import did_you_mean
+from selfserve.core.did_you_mean import closest
 from selfserve.errors import BadInputError
 
 if TYPE_CHECKING:
@@ -51,9 +51,10 @@ class SubmitCommand(TyperCommand):
         try:
             return super().parse_args(ctx, args[:at])
         except typer.TyperException as error:
-            unknown = getattr(error, "option_name", None)
+            unknown = getattr(error, "option_name", None)  # typer keeps its error's class private
             if unknown is None or not error.format_message().startswith("No such option"):
-                raise
+                hint = f"See what it takes: {ctx.command_path} --help"
+                raise BadInputError(error.format_message(), hint=hint) from error
             known = [option for param in self.params for option in param.opts]
             raise _unknown_option(unknown, known, args[:at], args[at + 1 :]) from error
 
@@ -88,11 +89,13 @@ def _unknown_option(
 ) -> BadInputError:
     if name in _NOT_TAKEN:
         return BadInputError(f"selfserve does not take {name}.", hint=_NOT_TAKEN[name])
+    names = [option.lstrip("-") for option in known]
+    meant = closest(name.lstrip("-"), names)
     at = next((at for at, given in enumerate(before) if given.startswith(name)), 0)
     mine, jobs = before[:at] or ["JOB"], before[at:]
     moved = shlex.join([*mine, "--", *jobs, *after])
     return BadInputError(
-        f"selfserve submit has no option {name}{did_you_mean(name, known) or '.'}",
+        f"selfserve submit has no option {name}{f'; did you mean --{meant}?' if meant else '.'}",
         hint=f"Arguments of the job itself go after --: selfserve submit {moved}",
     )
 
