@@ -54,7 +54,7 @@ class Resolver:
             BadInputError: a lock is out of date, or pins what is not a wheel.
         """
         if requirements.lock is not None:
-            return self._export(requirements)
+            return self._with_hashes(self._export(requirements), requirements, target)
         wanted = self._write("requirements.in", requirements.options, requirements.dependencies)
         limits = self._write("constraints.txt", requirements.constraints)
         extra = ["--refresh"] if refresh else []
@@ -76,7 +76,7 @@ class Resolver:
         command = ["pip", "compile", "--quiet", *for_target(target), *how, *extra, str(wanted)]
         return self.uv.run(command, folder=folder)
 
-    def _export(self, requirements: Requirements) -> str:
+    def _export(self, requirements: Requirements) -> dict[str, frozenset[str]]:
         folder = requirements.path.absolute().parent
         is_script = requirements.kind is RequirementsKind.INLINE
         of_what = ["--script", str(requirements.path.absolute())] if is_script else []
@@ -87,8 +87,19 @@ class Resolver:
         exported = self.uv.run(command, folder=folder)
         name = f"the export of {requirements.lock.name}" if requirements.lock else ""
         lines = parse_requirements_txt(exported, name)
-        wheels = {line.text: line.hashes for line in lines if line.kind is LineKind.REQUIREMENT}
-        return render_lock(wheels)
+        return {line.text: line.hashes for line in lines if line.kind is LineKind.REQUIREMENT}
+
+    def _with_hashes(
+        self, pins: dict[str, frozenset[str]], requirements: Requirements, target: PythonTarget
+    ) -> str:
+        """A lock has none for files of an index that does not tell them, or of a folder."""
+        if all(pins.values()):
+            return render_lock(pins)
+        exported = self._write("exported.txt", requirements.options, [*pins])
+        folder = requirements.path.absolute().parent
+        found = parse_lock(self._compile(target, exported, folder=folder))
+        names = {_name_of(pin) for pin in pins}
+        return render_lock({pin: known for pin, known in found.items() if _name_of(pin) in names})
 
     def _check_in_date(
         self, requirements: Requirements, of_what: Sequence[str], folder: Path

@@ -139,7 +139,7 @@ def _no_wheel(
 ) -> BadInputError:
     name, version = missing["name"], missing["version"] or ""
     wanted = f"{name}{version}"
-    asking = re.search(rf"([A-Za-z0-9._-]+)\S* depends on {re.escape(name)}\b", said)
+    asking = re.search(rf"([A-Za-z0-9._-]+)\S* depends? on {re.escape(name)}\b", said)
     needed = f"; {asking[1]} needs it" if asking and f"you require {name}" not in said else ""
     return BadInputError(
         f"{wanted} has no wheel for {in_words(target)}, and only wheels are shipped{needed}.",
