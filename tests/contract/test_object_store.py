@@ -93,6 +93,31 @@ def test_a_listing_of_keys_is_whole_however_long(store: ObjectStore) -> None:
     assert store.list_keys("many/") == keys
 
 
+def test_folders_are_listed_in_order_however_much_is_in_them(store: ObjectStore) -> None:
+    for key in ("runs/b/x/y", "runs/a/1", "runs/a/2", "runs/c/1", "runs/file", "other/d/1"):
+        store.put(key, b"")
+
+    assert store.list_folders("runs/") == ["runs/a/", "runs/b/", "runs/c/"]
+    assert store.list_folders("nothing/") == []
+
+
+def test_a_listing_of_folders_can_start_after_one(store: ObjectStore) -> None:
+    for key in ("runs/r-01/1", "runs/r-02/1", "runs/r-02/2", "runs/r-03/1"):
+        store.put(key, b"")
+
+    assert store.list_folders("runs/", after="runs/r-02") == ["runs/r-02/", "runs/r-03/"]
+    assert store.list_folders("runs/", after="runs/r-02/") == ["runs/r-03/"]
+    assert store.list_folders("runs/", after="runs/r-03/zzz") == []
+
+
+def test_a_listing_of_folders_is_whole_however_long(store: ObjectStore) -> None:
+    folders = [f"many/{number:06}/" for number in range(1_100)]  # S3 lists 1,000 at a time
+    for folder in folders:
+        store.put(f"{folder}one", b"")
+
+    assert store.list_folders("many/") == folders
+
+
 def test_deleting_twice_is_fine(store: ObjectStore) -> None:
     store.put("key", b"content")
 

@@ -101,6 +101,23 @@ class S3Store:
                 self._raise_if_no_bucket(error)
                 raise
 
+    def list_folders(self, prefix: str, *, after: str = "") -> list[str]:
+        """Folders right below `prefix` in lexical order, those after `after` only."""
+        pages = self._client.get_paginator("list_objects_v2")
+        with aws_errors(f"listing {self._uri(prefix)}"):
+            try:
+                found = pages.paginate(
+                    Bucket=self._bucket, Prefix=prefix, Delimiter="/", StartAfter=after
+                )
+                folders = [
+                    item["Prefix"] for page in found for item in page.get("CommonPrefixes", [])
+                ]
+            except ClientError as error:
+                self._raise_if_no_bucket(error)
+                raise
+        # S3 names the folder in which `after` lies, as more of its keys may follow.
+        return [folder for folder in folders if folder > after]
+
     def delete(self, key: str) -> None:
         """Remove the object if it is there."""
         with aws_errors(f"deleting {self._uri(key)}"):

@@ -88,5 +88,12 @@ class ObjectStore(Protocol):
     def list_keys(self, prefix: str, *, after: str = "") -> list[str]:
         """Keys below `prefix` in lexical order, those after `after` only."""
 
+    def list_folders(self, prefix: str, *, after: str = "") -> list[str]:
+        """Folders right below `prefix`, in lexical order, whatever is in them.
+
+        Each is a whole prefix with a slash at its end. With `after`, only those that
+        come after it in that order. The time it takes depends on the number of folders.
+        """
+
     def delete(self, key: str) -> None:
         """Remove the object if it is there."""

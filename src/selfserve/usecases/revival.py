@@ -158,6 +158,10 @@ class RevivingStore:
         """See `ObjectStore.list_keys`."""
         return self._link.again(lambda: self._link.store.list_keys(prefix, after=after))
 
+    def list_folders(self, prefix: str, *, after: str = "") -> list[str]:
+        """See `ObjectStore.list_folders`."""
+        return self._link.again(lambda: self._link.store.list_folders(prefix, after=after))
+
     def delete(self, key: str) -> None:
         """See `ObjectStore.delete`."""
         self._link.again(lambda: self._link.store.delete(key))
