@@ -1,97 +1,25 @@
 """Following a run: output in order, every kind of end, and leaving early."""
 
-import gzip
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from fakes import LIKE_EMR, FakeBackend, MemoryStore
+from fakes import LIKE_EMR
+from run_house import ERR, OUT, House
 from selfserve.core.cluster import ClusterState, StepState
 from selfserve.core.resolve import Resolved
-from selfserve.core.run import StreamName
 from selfserve.errors import (
     ClusterFailedError,
     InterruptedByUserError,
     JobFailedError,
-    NotFoundError,
 )
-from selfserve.usecases.follow import Outcome, follow, raise_for_failure
-from selfserve.usecases.logs import find_logged_run, show_output
+from selfserve.usecases.follow import FinishedRun, raise_for_failure
 from selfserve.usecases.progress import Note, Progress, Report, Waiting
 from selfserve.usecases.runs import Run
 from selfserve.usecases.submit import Job, OnPrepared, submit
 from selfserve.usecases.submit_and_follow import submit_and_follow
-from selfserve.usecases.up import up
-from targets import make_target, resolve_small
-
-OUT, ERR = StreamName.STDOUT, StreamName.STDERR
-
-
-class House:
-    """A target, a submitted job, and what the runner on the cluster would do."""
-
-    def __init__(self, folder: Path, *, kind: str = "local", on: str | None = "mine") -> None:
-        self.backend = FakeBackend(step_path=(StepState.PENDING,))
-        self.store = MemoryStore()
-        clock = self.backend.clock
-        self.target = make_target(kind=kind, backend=self.backend, store=self.store, clock=clock)
-        self.small = resolve_small(folder / "profiles")
-        self.job = folder / "train.py"
-        self.job.touch()
-        if on is not None:
-            up(self.target, self.small, name=on)
-        self.cluster = on or "small"
-        self.emitted: list[tuple[StreamName, bytes]] = []
-        self.said: list[Progress] = []
-
-    def submit(self) -> Run:
-        return submit(
-            self.target, Job(self.job), cluster=self.cluster, load_profile=lambda _: self.small
-        )
-
-    def follow(self, run: Run) -> Outcome:
-        return follow(self.target, run, emit=self.emit, report=self.said.append)
-
-    def emit(self, stream: StreamName, chunk: bytes) -> None:
-        self.emitted.append((stream, chunk))
-
-    def at_sleeps(self, *acts: Callable[[], object]) -> None:
-        """Do one of these at each sleep of the follower."""
-        left = list(acts)
-
-        def act() -> None:
-            if left:
-                left.pop(0)()
-
-        self.backend.clock.on_sleep.append(act)
-
-    def succeed(self, run: Run) -> None:
-        self.record(run)
-        self.step(run, StepState.COMPLETED)
-
-    def write(self, run: Run, stream: str, number: int, body: bytes) -> None:
-        self.store.put(f"selfserve/runs/{run.id}/{stream}/{number:06d}", body)
-
-    def record(self, run: Run, **facts: Any) -> None:
-        result = {
-            "exit_code": 0,
-            "signal": None,
-            "exception": None,
-            "started": "2026-11-21T12:00:00+00:00",
-            "ended": "2026-11-21T12:01:00+00:00",
-            **facts,
-        }
-        self.store.put(f"selfserve/runs/{run.id}/result.json", json.dumps(result).encode())
-
-    def step(self, run: Run, *path: StepState) -> None:
-        self.backend.move_step(run.placement.cluster_id, run.placement.step_id, *path)
-
-    def step_log(self, run: Run, name: str, body: bytes) -> None:
-        folder = f"selfserve/emr-logs/{run.placement.cluster_id}/steps/{run.placement.step_id}"
-        self.store.put(f"{folder}/{name}.gz", gzip.compress(body))
 
 
 @pytest.fixture
@@ -348,62 +276,11 @@ def test_ctrl_c_while_emr_is_asked_ends_the_cluster_that_came_of_it(tmp_path: Pa
     assert cluster.state is ClusterState.TERMINATED
 
 
-def test_logs_of_a_run_are_read_after_its_cluster_has_gone(house: House) -> None:
-    run = house.submit()
-    house.write(run, "stdout", 1, b"one\ntwo\n")
-    house.write(run, "stdout", 2, b"three\n")
-    house.write(run, "stderr", 1, b"oops\n")
-    house.record(run)
-    house.step(run, StepState.COMPLETED)
-    house.backend.terminate([run.placement.cluster_id])
-
-    result = logs(house, run.id)
-    logs(house, run.id, stream=ERR)
-    logs(house, run.id, last_lines=2)
-    logs(house, run.id, last_lines=0)
-
-    assert result is not None
-    assert [chunk for _, chunk in house.emitted] == [
-        b"one\ntwo\nthree\n",
-        b"oops\n",
-        b"two\nthree\n",
-        b"",
-    ]
-
-
-def test_followed_logs_go_on_from_the_last_lines(house: House) -> None:
-    run = house.submit()
-    house.write(run, "stdout", 1, b"one\ntwo\n")
-    house.step(run, StepState.RUNNING)
-    house.at_sleeps(
-        lambda: house.write(run, "stderr", 1, b"not asked for\n"),
-        lambda: house.write(run, "stdout", 2, b"three\n"),
-        lambda: house.record(run),
-        lambda: house.step(run, StepState.COMPLETED),
-    )
-
-    logs(house, run.id, last_lines=1, keep_following=True)
-
-    assert house.emitted == [(OUT, b"two\n"), (OUT, b"three\n")]
-
-
-def test_logs_of_a_cluster_are_those_of_its_newest_run(house: House) -> None:
-    house.submit()
-    newest = house.submit()
-
-    assert find_logged_run(house.target, "mine") == newest
-
-
-def test_logs_of_a_cluster_without_runs_are_not_found(house: House) -> None:
-    with pytest.raises(NotFoundError, match="has run no job"):
-        find_logged_run(house.target, "mine")
-
-
 def press_ctrl_c() -> None:
     raise KeyboardInterrupt
 
 
-def attend(house: House, report: Callable[[Progress], None] | None = None) -> Outcome:
+def attend(house: House, report: Callable[[Progress], None] | None = None) -> FinishedRun:
     def load(_: str) -> Resolved:
         return house.small
 
@@ -419,8 +296,3 @@ def attend(house: House, report: Callable[[Progress], None] | None = None) -> Ou
 
     tell = report or house.said.append
     return submit_and_follow(house.target, start, what="train.py", emit=house.emit, report=tell)
-
-
-def logs(house: House, wanted: str, *, stream: StreamName = OUT, **options: Any) -> object:
-    run = find_logged_run(house.target, wanted)
-    return show_output(house.target, run, stream=stream, emit=house.emit, **options)

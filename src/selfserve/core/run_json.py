@@ -44,7 +44,7 @@ def from_json(kind: type[_Record], body: bytes) -> _Record:
 def _adapters() -> "dict[type, TypeAdapter[Any]]":  # Any: each is of its key
     from pydantic import TypeAdapter  # noqa: PLC0415  only readers need it
 
-    return {kind: TypeAdapter(kind) for kind in (Submission, Placement, RunResult)}
+    return {kind: TypeAdapter(kind) for kind in (Submission, Placement, RunResult, RunOutcome)}
 
 
 def _plain(value: object) -> str:

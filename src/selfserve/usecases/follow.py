@@ -5,39 +5,33 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from selfserve.core.cluster import Cluster, ClusterState, Step, StepState
+from selfserve.core.outcome import RunOutcome
 from selfserve.core.program import JobKind
 from selfserve.core.run import RunResult, StreamName, result_key
-from selfserve.errors import ClusterFailedError, JobFailedError
+from selfserve.usecases.outcomes import StoredRun, conclude, failure_of, read_stored
 from selfserve.usecases.progress import Note, Report, Waiting, quiet
 from selfserve.usecases.runs import OutputTail, Run, read_result
 from selfserve.usecases.step_output import wait_for_step_output
 from selfserve.usecases.target import Target
-from selfserve.usecases.waiting import cluster_failed, wait_for_cluster
+from selfserve.usecases.waiting import wait_for_cluster
 
 _READ_EVERY_LOCALLY = timedelta(milliseconds=300)
 _READ_EVERY_ON_AWS = timedelta(seconds=1)
 _CLUSTER_ENDS_WITHIN = timedelta(minutes=10)
 
-_CLUSTERS_OWN_REASONS = {  # of EMR's ClusterStateChangeReasonCode
-    "INTERNAL_ERROR",
-    "VALIDATION_ERROR",
-    "INSTANCE_FAILURE",
-    "INSTANCE_FLEET_TIMEOUT",
-    "BOOTSTRAP_FAILURE",
-}
-
 Emit = Callable[[StreamName, bytes], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """How a run ended."""
+class FinishedRun:
+    """A run that is over, and what was seen of its end."""
 
     run: Run
-    step: Step
-    cluster: Cluster
+    outcome: RunOutcome
     result: RunResult | None
     """What the runner has recorded; None without a runner, or if it never got to that."""
+    step: Step
+    cluster: Cluster
 
 
 def follow(
@@ -47,7 +41,7 @@ def follow(
     emit: Emit,
     report: Report = quiet,
     tails: Sequence[OutputTail] | None = None,
-) -> Outcome:
+) -> FinishedRun:
     """Pass the run's output to `emit` until the run is over and nothing of it is left.
 
     `tails` are the streams wanted, from where they were last read; both, from the start, if
@@ -59,47 +53,28 @@ def follow(
     output = _Output(tails, emit)
     step = _follow_step(target, run, output, report)
     cluster = target.backend.describe(run.placement.cluster_id)
-    outcome = Outcome(run, step, cluster, read_result(target.store, run.id))
-    if outcome.result is None and not output.has_begun:
-        _emit_step_output(target, outcome, emit, report)
-    if run.submission.is_transient:
-        return replace(outcome, cluster=_wait_for_end(target, cluster, report))
-    return outcome
+    if read_result(target.store, run.id) is None and not output.has_begun:
+        _emit_step_output(target, run, step, emit, report)
+    return _finish(target, run, step, cluster, report)
 
 
-def raise_for_failure(outcome: Outcome) -> None:
+def wait_for_end(target: Target, run: Run, *, report: Report = quiet) -> FinishedRun:
+    """Wait until the run is over, without its output; otherwise as `follow`."""
+    step = _follow_step(target, run, None, report)
+    cluster = target.backend.describe(run.placement.cluster_id)
+    return _finish(target, run, step, cluster, report)
+
+
+def raise_for_failure(finished: FinishedRun) -> None:
     """Return if the job succeeded.
 
     Raises:
         JobFailedError: it did not; the message says why.
         ClusterFailedError: its cluster died first.
     """
-    job, run, step = outcome.run.submission.job, outcome.run, outcome.step
-    result = outcome.result
-    if step.state is StepState.COMPLETED or (result is not None and result.exit_code == 0):
-        return
-    if result is not None and step.state is not StepState.CANCELLED:
-        raise JobFailedError(
-            f"{job} failed: {result.failure}",
-            hint=f"Read its output again: selfserve logs {run.id} --stderr",
-            job_exit_code=result.exit_code,
-        )
-    if _died_first(outcome.cluster):
-        raise cluster_failed(outcome.cluster)
-    if step.state is StepState.CANCELLED:
-        reason = f": {step.reason}" if step.reason else ""
-        raise JobFailedError(
-            f"{job} was cancelled{reason}", hint=f"See what it did: selfserve logs {run.id}"
-        )
-    if step.state is StepState.INTERRUPTED:
-        raise ClusterFailedError(
-            f"Cluster {run.submission.cluster} was lost while {job} ran.",
-            hint=f"Submit it again: selfserve submit {job}",
-        )
-    raise JobFailedError(
-        f"{job} failed: {step.failure or step.reason or 'EMR does not say why'}",
-        hint=f"Read its output again: selfserve logs {run.id} --stderr",
-    )
+    failure = failure_of(finished.run.submission, finished.outcome, finished.cluster)
+    if failure is not None:
+        raise failure
 
 
 class _Output:
@@ -118,30 +93,43 @@ class _Output:
                 self.has_begun = True
 
 
-def _follow_step(target: Target, run: Run, output: _Output, report: Report) -> Step:
-    """Pass output on until the step is over and all of it is passed on."""
-    watch = _Watch(target, run)
+def _follow_step(target: Target, run: Run, output: _Output | None, report: Report) -> Step:
+    """Wait until the step is over, and all of its output, if wanted, is passed on."""
+    watch = _Watch(target, run, wants_output=output is not None)
     started = target.clock.now()
     pause = _READ_EVERY_LOCALLY if target.is_local else _READ_EVERY_ON_AWS
     while True:
         # The output is read after the step: a step that is over has written everything.
         step = watch.look()
-        output.pass_on()
+        if output is not None:
+            output.pass_on()
         if step.state.is_over:
             return step
-        if not output.has_begun:
+        if output is None or not output.has_begun:
             report(Waiting(watch.describe(step), since=started, usually=watch.usually(step)))
         elif target.store.exists(result_key(run.id)):
             watch.hurry()
         target.clock.sleep(pause)
 
 
+def _finish(target: Target, run: Run, step: Step, cluster: Cluster, report: Report) -> FinishedRun:
+    """Wait for the end of a cluster of its own, and settle how the run ended."""
+    if run.submission.is_transient:
+        cluster = _wait_for_end(target, cluster, report)
+    stored = read_stored(target.store, run.id) or StoredRun(run.submission)
+    record = conclude(
+        target, replace(stored, placement=run.placement), step, cluster, report=report
+    )
+    return FinishedRun(run, record.outcome, record.result, step, cluster)
+
+
 class _Watch:
     """Looks at the step no more often than EMR's rates allow, and at the cluster before it runs."""
 
-    def __init__(self, target: Target, run: Run) -> None:
+    def __init__(self, target: Target, run: Run, *, wants_output: bool) -> None:
         self._target = target
         self._run = run
+        self._wants_output = wants_output
         self._every = target.pace.quickest
         self._looked_at: datetime | None = None
         self._step: Step | None = None
@@ -168,7 +156,8 @@ class _Watch:
         job = self._run.submission.job
         if step.state is not StepState.PENDING or self._cluster is None:
             is_live = self._run.submission.program.kind is JobKind.PYTHON
-            return f"the first output of {job}" if is_live else f"{job} to finish"
+            shows_some = is_live and self._wants_output
+            return f"the first output of {job}" if shows_some else f"{job} to finish"
         if self._cluster.state.is_starting:
             reason = f", {self._cluster.reason}" if self._cluster.reason else ""
             return f"cluster {self._cluster.id}: {self._cluster.state}{reason}"
@@ -182,20 +171,12 @@ class _Watch:
         return self._target.pace.usually_ready if is_first else None
 
 
-def _died_first(cluster: Cluster) -> bool:
-    """Whether the cluster ended, or is about to, for a reason of its own and not the step's."""
-    if cluster.state is ClusterState.TERMINATING:
-        return cluster.reason_code in _CLUSTERS_OWN_REASONS
-    is_broken = cluster.state is ClusterState.TERMINATED_WITH_ERRORS
-    return is_broken and cluster.reason_code != "STEP_FAILURE"
-
-
-def _emit_step_output(target: Target, outcome: Outcome, emit: Emit, report: Report) -> None:
+def _emit_step_output(target: Target, run: Run, step: Step, emit: Emit, report: Report) -> None:
     """Pass on what EMR's own logs have: there was no runner, or it did not get far."""
-    step, kind = outcome.step, outcome.run.submission.program.kind
-    if step.started is None or (kind is JobKind.PYTHON and step.state is not StepState.FAILED):
+    is_python = run.submission.program.kind is JobKind.PYTHON
+    if step.started is None or (is_python and step.state is not StepState.FAILED):
         return
-    output = wait_for_step_output(target, outcome.cluster, step.id, report=report)
+    output = wait_for_step_output(target, run.placement, report=report)
     for stream, body in output.items():
         emit(stream, body)
 

@@ -1,76 +1,92 @@
 """Read what a run has written, during and after its cluster's life."""
 
-from selfserve.core.cluster import Step
-from selfserve.core.run import RunResult, StreamName, is_run_id
-from selfserve.errors import NotFoundError
+from datetime import timedelta
+
+from selfserve.core.outcome import RunState
+from selfserve.core.program import JobKind
+from selfserve.core.run import Placement, StreamName
 from selfserve.usecases.follow import Emit, follow
-from selfserve.usecases.progress import Report, quiet
-from selfserve.usecases.runs import OutputTail, Run, find_run, newest_run_on, read_result
-from selfserve.usecases.status import cluster_status
-from selfserve.usecases.step_output import read_step_output
+from selfserve.usecases.outcomes import RunRecord, fetch_record
+from selfserve.usecases.progress import Report, Waiting, quiet
+from selfserve.usecases.runs import OutputTail, Run, find_run, last_lines
+from selfserve.usecases.step_output import read_step_output, wait_for_step_output
 from selfserve.usecases.target import Target
 
-
-def find_logged_run(target: Target, wanted: str) -> Run:
-    """The run with this id, or the newest one on the cluster with this name or id.
-
-    Raises:
-        NotFoundError: there is none.
-    """
-    if is_run_id(wanted):
-        return find_run(target, wanted)
-    cluster = cluster_status(target, wanted)
-    run_id = newest_run_on(target, cluster.id)
-    if run_id is None:
-        raise NotFoundError(
-            f"Cluster {wanted} has run no job of selfserve's yet.",
-            hint=f"Submit one: selfserve submit JOB -c {wanted}",
-        )
-    return find_run(target, run_id)
+_LOGS_MAY_STILL_COME_FOR = timedelta(minutes=10)
+_PLACED_WITHIN = timedelta(minutes=5)  # a submitter has written that down by then, or is dead
 
 
 def show_output(
     target: Target,
-    run: Run,
+    run_id: str,
     *,
     stream: StreamName,
     emit: Emit,
-    last_lines: int | None = None,
+    tail: int | None = None,
     keep_following: bool = False,
     report: Report = quiet,
-) -> RunResult | None:
-    """Pass on one stream of the run: all of it or the last lines; then what is added to it.
+) -> RunRecord:
+    """Pass on one stream of the run: all of it or the last `tail` lines; then what is added.
+
+    An output is passed on object by object, so its size does not matter.
 
     Returns:
-        How the job ended; None while it runs, and for a job without our runner.
+        How the run ended, or how far it is.
+
+    Raises:
+        NotFoundError: there is no such run; or it never gets to EMR, and is to be followed.
     """
-    tail = OutputTail(target.store, run.id, stream)
-    result = read_result(target.store, run.id)  # before the output, so that that is complete
-    written = b"".join(tail.read_new())
-    if not written and result is None and not keep_following:
-        written = _read_from_step(target, run, stream)
-    if written:
-        emit(stream, _last(written, last_lines))
-    if keep_following and result is None:
+    record = fetch_record(target, run_id, report=report)  # before the output: so that is complete
+    output = OutputTail(target.store, run_id, stream)
+    chunks = output.read_new() if tail is None else [output.read_last(tail)]
+    for chunk in filter(None, chunks):
+        emit(stream, chunk)
+    if record.outcome.state.is_over or not keep_following:
+        if not output.has_begun and record.placement is not None and _has_step_log(record):
+            written = _read_step_log(target, record, record.placement, stream, report)
+            if written:
+                emit(stream, written if tail is None else last_lines(written, tail))
+        return record
 
-        def emit_wanted(name: StreamName, chunk: bytes) -> None:
-            if name is stream:
-                emit(name, chunk)
+    def emit_wanted(name: StreamName, chunk: bytes) -> None:
+        if name is stream:
+            emit(name, chunk)
 
-        return follow(target, run, emit=emit_wanted, report=report, tails=[tail]).result
-    return result
-
-
-def fetch_step(target: Target, run: Run) -> Step:
-    """What EMR says of the run's step. Raises NotFoundError."""
-    return target.backend.describe_step(run.placement.cluster_id, run.placement.step_id)
-
-
-def _read_from_step(target: Target, run: Run, stream: StreamName) -> bytes:
-    cluster = target.backend.describe(run.placement.cluster_id)
-    return read_step_output(target, cluster, run.placement.step_id).get(stream, b"")
+    run = record.run or _wait_until_placed(target, record, report)
+    finished = follow(target, run, emit=emit_wanted, report=report, tails=[output])
+    return RunRecord(run.submission, run.placement, finished.result, finished.outcome)
 
 
-def _last(output: bytes, lines: int | None) -> bytes:
-    every = output.splitlines(keepends=True)
-    return output if lines is None else b"".join(every[max(len(every) - lines, 0) :])
+def _has_step_log(record: RunRecord) -> bool:
+    """Whether EMR's log of the step is where the output is: no runner has brought it to S3."""
+    state, timeline = record.outcome.state, record.outcome.timeline
+    if timeline.step_started is None and state is not RunState.UNKNOWN:
+        return False
+    is_python = record.submission.program.kind is JobKind.PYTHON
+    return not is_python or (record.result is None and state.is_over)
+
+
+def _read_step_log(
+    target: Target, record: RunRecord, placement: Placement, stream: StreamName, report: Report
+) -> bytes:
+    """What EMR's log of the step has; waits for it if the step has just ended."""
+    ended = record.outcome.timeline.step_ended
+    may_come = ended is not None and target.clock.now() - ended < _LOGS_MAY_STILL_COME_FOR
+    read = wait_for_step_output if may_come else read_step_output
+    return read(target, placement, report=report).get(stream, b"")
+
+
+def _wait_until_placed(target: Target, record: RunRecord, report: Report) -> Run:
+    """Wait for a submission that is under way at this moment.
+
+    Raises:
+        NotFoundError: it does not get to EMR.
+    """
+    started = target.clock.now()
+    while target.clock.now() - record.submission.created < _PLACED_WITHIN:
+        report(Waiting(f"EMR to get run {record.id}", since=started))
+        target.clock.sleep(target.pace.quickest)
+        found = fetch_record(target, record.id, report=report).run
+        if found is not None:
+            return found
+    return find_run(target, record.id)

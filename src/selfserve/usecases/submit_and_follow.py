@@ -5,7 +5,7 @@ from collections.abc import Callable
 from selfserve.core.run import Submission
 from selfserve.errors import InterruptedByUserError
 from selfserve.usecases.cancel import cancel, cancel_unplaced, how_to_finish
-from selfserve.usecases.follow import Emit, Outcome, follow
+from selfserve.usecases.follow import Emit, FinishedRun, follow
 from selfserve.usecases.progress import Report, quiet
 from selfserve.usecases.runs import Run
 from selfserve.usecases.submit import OnPrepared
@@ -16,7 +16,7 @@ Start = Callable[[OnPrepared, Report], Run]
 
 def submit_and_follow(
     target: Target, start: Start, *, what: str, emit: Emit, report: Report = quiet
-) -> Outcome:
+) -> FinishedRun:
     """Run a job and pass its output to `emit` until it is over; see `submit` and `follow`.
 
     `start` hands the job over; `what` is what stands after `selfserve submit` to do so again.
