@@ -176,7 +176,7 @@ def test_logs_of_a_run_without_a_result_say_what_emr_knows(run: Run, job: str) -
     done = run("logs", run_id)
 
     assert done.exit_code == 0
-    assert f"Run {run_id}: its step is PENDING" in done.stderr
+    assert f"Run {run_id} is PENDING." in done.stderr
 
 
 def test_hints_stay_on_the_target_that_the_user_gave(run: Run, job: str) -> None:

@@ -6,7 +6,7 @@ import typer
 
 from selfserve.cli.options import invocation
 from selfserve.cli.output import pass_through
-from selfserve.cli.run_view import run_in_words, run_to_json, step_in_words
+from selfserve.cli.run_view import record_in_words, record_to_json
 
 if TYPE_CHECKING:  # it loads pydantic
     from selfserve.core.run import StreamName
@@ -15,7 +15,8 @@ if TYPE_CHECKING:  # it loads pydantic
 RunOrCluster = Annotated[
     str,
     typer.Argument(
-        metavar="RUN|CLUSTER", help="A run's id, or a cluster for the newest run on it."
+        metavar="RUN|CLUSTER",
+        help="A run's id or its beginning, or a cluster for the newest run on it.",
     ),
 ]
 Follow = Annotated[bool, typer.Option("--follow", "-f", help="Go on until the run is over.")]
@@ -35,18 +36,26 @@ def logs(
 ) -> None:
     """Show the output of a run, while it runs or afterwards, and how it ended.
 
+    With -f, exits as the job did.
+
     Example: selfserve logs r-20261121-093015-4f2a9c -f
 
     Example: selfserve logs spark-ml --stderr --tail 20
     """
     from selfserve.core.run import StreamName
-    from selfserve.usecases.logs import fetch_step, find_logged_run, show_output
+    from selfserve.usecases.logs import show_output
+    from selfserve.usecases.outcomes import failure_of
+    from selfserve.usecases.runs import find_run_id
 
     this = invocation(ctx)
+    stream = StreamName.STDERR if stderr else StreamName.STDOUT
     collected: list[bytes] = []
+    shown = 0
     with this.progress() as line:
 
         def emit(_: "StreamName", chunk: bytes) -> None:
+            nonlocal shown
+            shown += len(chunk)
             line.close()
             if this.output.as_json:
                 collected.append(chunk)
@@ -54,21 +63,21 @@ def logs(
                 pass_through(chunk)
 
         target = this.open_target()
-        run = find_logged_run(target, wanted)
-        stream = StreamName.STDERR if stderr else StreamName.STDOUT
-        result = show_output(
+        record = show_output(
             target,
-            run,
+            find_run_id(target, wanted),
             stream=stream,
             emit=emit,
-            last_lines=tail,
+            tail=tail,
             keep_following=follow,
             report=line,
         )
     if this.output.as_json:
         text = b"".join(collected).decode(errors="replace")
-        this.output.json({**run_to_json(run, result, on=target.label), stream.value: text})
-    elif result is not None:
-        this.output.say(run_in_words(run, result))
-    else:
-        this.output.say(step_in_words(run, fetch_step(target, run)))
+        this.output.json({**record_to_json(record, on=target.label), stream.value: text})
+    elif not shown and not stderr and tail != 0 and record.outcome.state.is_over:
+        this.output.say(f"Nothing is on its stdout. See: selfserve logs {record.id} --stderr")
+    failure = failure_of(record.submission, record.outcome) if follow else None
+    if failure is not None:
+        raise failure
+    this.output.say(record_in_words(record))
