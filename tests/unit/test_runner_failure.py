@@ -54,6 +54,7 @@ class Dead:
 
 
 OUT_OF_MEMORY = Java("java.lang.OutOfMemoryError", "Java heap space\nmore")
+WORKER_STACK = f"a.Outer: o\nCaused by: {WORKER}: {WORKER_TRACEBACK}\n{FRAME}"
 STACK = "org.X: outer\n\tat a.B(C.java:1)\nCaused by: a.Middle: m\nCaused by: a.Inner: why\n\tat x"
 
 
@@ -79,6 +80,7 @@ def wrapped(inner: BaseException) -> BaseException:
             f"{WORKER}: KeyError: 'Alien'",
         ),
         (lambda: RaisedError(stackTrace=STACK), "a.Inner: why"),
+        (lambda: RaisedError(stackTrace=WORKER_STACK), f"{WORKER}: KeyError: 'Alien'"),
         (
             lambda: wrapped(RaisedError(java_exception=OUT_OF_MEMORY)),
             "java.lang.OutOfMemoryError: Java heap space",
@@ -87,7 +89,17 @@ def wrapped(inner: BaseException) -> BaseException:
         (lambda: RaisedError(java_exception=Dead()), None),
         (lambda: RaisedError(_origin="not Java's"), None),
     ],
-    ids=["py4j", "innermost", "worker", "old-pyspark", "wrapped", "python", "dead-jvm", "odd"],
+    ids=[
+        "py4j",
+        "innermost",
+        "worker",
+        "text",
+        "worker-text",
+        "wrapped",
+        "python",
+        "dead-jvm",
+        "odd",
+    ],
 )
 def test_the_innermost_java_exception_is_found(
     make: Callable[[], BaseException], expected: str | None

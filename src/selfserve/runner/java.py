@@ -18,7 +18,7 @@ def java_cause(error: BaseException) -> Optional[str]:
         try:
             if origin is not None:
                 return _innermost(origin)
-            stack = getattr(raised, "stackTrace", None)  # of PySpark before 3.3
+            stack = getattr(raised, "stackTrace", None)  # all that some PySpark errors keep
             if isinstance(stack, str):
                 return _last_cause(stack)
         except Exception:  # noqa: BLE001  the JVM may be dead, or PySpark shaped otherwise
@@ -48,10 +48,11 @@ def _innermost(exception: Any) -> str:
     return _line(kind, str(message) if message is not None else "")
 
 
-def _last_cause(stack: str) -> Optional[str]:
+def _last_cause(stack: str) -> str:
     """From the text of a Java stack trace."""
-    causes = [line for line in stack.splitlines() if line.startswith("Caused by: ")]
-    return causes[-1][len("Caused by: ") :][:_MESSAGE_LIMIT] if causes else None
+    text = stack.rpartition("Caused by: ")[2].partition("\n\tat ")[0]
+    kind, _, message = text.partition(": ")
+    return _line(kind.strip(), message)
 
 
 def _line(kind: str, message: str) -> str:
