@@ -19,12 +19,8 @@ from selfserve.packing.files import LeftOut, SourceFile
 from selfserve.packing.sources import JobSource
 from selfserve.usecases.caches import cache_folder
 from selfserve.usecases.clock import SystemClock
-from selfserve.usecases.destination import (
-    Destination,
-    LoadProfile,
-    find_destination,
-    of_profile,
-)
+from selfserve.usecases.destination import Destination, LoadProfile
+from selfserve.usecases.find_destination import find_destination, of_profile
 from selfserve.usecases.flag_files import ship_flags
 from selfserve.usecases.packaging import Bench, Wish, make_package
 from selfserve.usecases.progress import Report, quiet

@@ -65,7 +65,7 @@ def make_package(source: JobSource, wish: Wish, destination: Destination, place:
         main = Upload.of_file(source.path)
         return Package(Program(source.kind, source.name, main.uri(place.bucket)), (main,))
     runner = build_runner()
-    code = build_code(source, cache=place.cache, uv=Uv())
+    code = build_code(source, cache=place.cache)
     program = Program(
         kind=source.kind,
         name=source.name,

@@ -22,10 +22,9 @@ from selfserve.core.spark_flags import check_flags
 from selfserve.core.step import to_step
 from selfserve.errors import AwsError, NotFoundError, OutcomeUnknownError
 from selfserve.packing.sources import JobSource, find_job
-from selfserve.usecases.destination import Destination, LoadProfile, find_destination
+from selfserve.usecases.destination import Destination, LoadProfile
 from selfserve.usecases.flag_files import ship_flags
 from selfserve.usecases.known_clusters import forget, recall, remember
-from selfserve.usecases.launching import launch
 from selfserve.usecases.origin import find_origin
 from selfserve.usecases.packaging import Bench, Wish, make_package
 from selfserve.usecases.progress import Note, Report, Waiting, quiet
@@ -130,6 +129,8 @@ class Placing:
             except (AwsError, NotFoundError):
                 # Most likely the cluster has ended. If not, the same error comes again.
                 forget(self.target, self.wanted)
+        from selfserve.usecases.find_destination import find_destination
+
         return self._hand_over(find_destination(self.target, self.wanted, self.load_profile))
 
     def _hand_over(self, destination: Destination) -> Run:
@@ -256,6 +257,8 @@ def _launch_for(
     resolved, name = destination.resolved, submission.cluster
     if resolved is None:
         raise ValueError("neither a live cluster nor a profile to launch one from")
+    from selfserve.usecases.launching import launch
+
     launched = launch(target, resolved, name=name, steps=[step], keep_alive=False, report=report)
     report(
         Note(
