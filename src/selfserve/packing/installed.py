@@ -8,7 +8,6 @@ own notes, byte code. uv's files are links into its cache: nothing here changes 
 import csv
 import io
 import os
-from collections import defaultdict
 from collections.abc import Container, Iterable, Iterator
 from importlib import metadata
 from importlib.metadata import Distribution
@@ -54,13 +53,15 @@ def clashing(found: Iterable[Distribution]) -> list[str]:
 
     Which of them uv writes last is a matter of chance.
     """
-    claims: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+    first: dict[str, tuple[str, str]] = {}
+    clashing = set()
     for one in found:
+        name = name_of(one)  # parses its METADATA
         for path, digest in _digests(one):
-            if not _is_dropped_path(PurePosixPath(path)):
-                claims[path][digest].add(name_of(one))
-    contested = (by_digest.values() for by_digest in claims.values() if len(by_digest) > 1)
-    return sorted({name for claimants in contested for names in claimants for name in names})
+            other, other_digest = first.setdefault(path, (name, digest))
+            if digest != other_digest and not _is_dropped_path(PurePosixPath(path)):
+                clashing |= {name, other}
+    return sorted(clashing)
 
 
 def members(target: Path, scratch: Path) -> Iterator[Member]:
