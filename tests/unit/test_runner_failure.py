@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from selfserve.runner.failure import shorten, with_short_paths
-from selfserve.runner.java import java_cause
+from selfserve.runner.java import java_cause, reason_of
 
 WORKER = "org.apache.spark.api.python.PythonException"
 FRAME = "\tat org.apache.spark.scheduler.Task$$anon$1.run(Task.scala:{})\n"
@@ -137,3 +137,16 @@ def test_what_is_short_is_kept_as_it_is() -> None:
     text = "".join(FRAME.format(number) for number in range(20))
 
     assert shorten(text, 10_000) == text
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (RaisedError(java_exception=OUT_OF_MEMORY), "java.lang.OutOfMemoryError: Java heap space"),
+        (OSError("one.\ntwo"), "one"),
+        (KeyError(), "KeyError"),
+    ],
+    ids=["java", "first-line", "no-text"],
+)
+def test_a_reason_is_one_line(error: Exception, expected: str) -> None:
+    assert reason_of(error) == expected

@@ -11,6 +11,7 @@ from typing import Callable
 
 from .checksums import sha256_of, verify
 from .errors import PackageDamagedError, PackageUnavailableError
+from .java import reason_of
 from .submission import Archive
 
 CODE = "selfserve_code"  # the names behind `#` in the step's --archives
@@ -58,8 +59,7 @@ def _fetch(archive: Archive, packed: Path, fetch: Fetch) -> None:
     try:
         fetch(archive.uri, str(packed))
     except Exception as error:  # py4j, Hadoop and S3 raise what they like
-        reason = str(error).strip()[:500]
-        raise PackageUnavailableError(f"Cannot fetch {archive.uri}: {reason}") from error
+        raise PackageUnavailableError(f"Cannot fetch {archive.uri}: {reason_of(error)}.") from error
     if sha256_of(str(packed)) != archive.sha256:
         raise PackageDamagedError(f"{archive.uri} has another content than was submitted.")
 

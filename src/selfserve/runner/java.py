@@ -8,6 +8,7 @@ from typing import Any, Iterator, Optional
 
 _DEEPEST = 50
 _MESSAGE_LIMIT = 1000
+_REASON_LIMIT = 500
 _WORKER_ERROR = "PythonException"  # carries a whole traceback of Python, with the error at its end
 
 
@@ -24,6 +25,12 @@ def java_cause(error: BaseException) -> Optional[str]:
         except Exception:  # noqa: BLE001  the JVM may be dead, or PySpark shaped otherwise
             return None
     return None
+
+
+def reason_of(error: BaseException) -> str:
+    """Why something went wrong, in one line: Java's own words where it was Java."""
+    reason = java_cause(error) or str(error).strip().partition("\n")[0] or type(error).__name__
+    return reason[:_REASON_LIMIT].rstrip(".")
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

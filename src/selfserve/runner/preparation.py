@@ -8,6 +8,7 @@ from typing import Dict, List
 
 from .archives import CODE, DEPENDENCIES, provide
 from .errors import SubmissionError
+from .java import reason_of
 from .job import Order
 from .redaction import Redactor
 from .secrets import resolve_secrets
@@ -66,7 +67,7 @@ def _read_submission(run: str, storage: Storage) -> Submission:
     except StorageGoneError:
         raise
     except Exception as error:  # py4j, Hadoop and S3 raise what they like
-        raise SubmissionError(f"Cannot read {uri}: {str(error).strip()[:500]}") from error
+        raise SubmissionError(f"Cannot read {uri}: {reason_of(error)}.") from error
     return parse_submission(text)
 
 

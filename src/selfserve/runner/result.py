@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any, Dict, Optional
 
+from .java import reason_of
 from .storage import Storage
 
 NAME = "result.json"
@@ -50,7 +51,7 @@ class Record:
         try:
             self._storage.write(NAME, json.dumps(facts, indent=2).encode("utf-8"))
         except Exception as error:  # noqa: BLE001  py4j, Hadoop and S3 raise what they like
-            warn(f"cannot write {NAME}: {str(error)[:300]}")
+            warn(f"cannot write {NAME}: {reason_of(error)}")
 
 
 def exit_code_of(code: int) -> int:

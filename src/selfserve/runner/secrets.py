@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Callable, Dict, List, Sequence
 
 from .errors import SecretError
+from .java import reason_of
 from .submission import Secret
 
 Read = Callable[[str], bytes]
@@ -38,7 +39,7 @@ def _resolve(secret: Secret, read: Read) -> str:
     except UnicodeDecodeError:
         raise _error(secret, "its content is not text in UTF-8") from None
     except Exception as error:  # py4j, Hadoop and S3 raise what they like
-        raise _error(secret, str(error).strip().split("\n", 1)[0][:500]) from error
+        raise _error(secret, reason_of(error)) from error
     if "\0" in value:
         raise _error(secret, "it has a null character, which no environment variable can hold")
     return value

@@ -8,6 +8,7 @@ import threading
 import time
 from typing import Callable, List
 
+from .java import reason_of
 from .output import Stream
 from .storage import Storage, StorageGoneError
 
@@ -89,7 +90,7 @@ class Shipper:
         except StorageGoneError:
             raise
         except Exception as error:  # noqa: BLE001  py4j, Hadoop and S3 raise what they like
-            self._warn(f"cannot write the job's output to S3, will try again: {str(error)[:300]}")
+            self._warn(f"cannot write the job's output to S3, will try again: {reason_of(error)}")
             return False
         return True
 

@@ -7,6 +7,7 @@ a driver that runs elsewhere in the cluster.
 import threading
 from typing import Callable, Optional
 
+from .java import reason_of
 from .storage import Storage, StorageGoneError
 
 CANCEL_MARKER = "cancel"
@@ -55,5 +56,5 @@ class Watch:
         except StorageGoneError:  # the shipper says so
             return False
         except Exception as error:  # noqa: BLE001  py4j, Hadoop and S3 raise what they like
-            self._warn(f"cannot see whether the run is cancelled: {str(error)[:300]}")
+            self._warn(f"cannot see whether the run is cancelled: {reason_of(error)}")
         return True
