@@ -10,6 +10,7 @@ from typer.testing import Result
 
 from fakes import FakeBackend, MemoryStore
 from targets import FakeTargets
+from wheels import write_wheel
 
 Run = Callable[..., Result]
 
@@ -389,3 +390,22 @@ def test_the_help_groups_what_is_spark_submits(run: Run) -> None:
     for flag in ("--conf", "--py-files", "--files", "--jars", "--archives", "--packages"):
         assert flag in sparks
     assert len(text.splitlines()) < 70
+
+
+def test_a_dry_run_tells_the_packages_and_where_they_are_named(run: Run, folder: Path) -> None:
+    wheels = folder / "wheels"
+    write_wheel(wheels, "tiny", "1.0")
+    (folder / "train.py").write_text("import tiny", encoding="utf-8")
+    (folder / "requirements.txt").write_text(
+        f"--no-index\n--find-links {wheels}\ntiny==1.0\n", encoding="utf-8"
+    )
+
+    done = run("submit", "train.py", "-c", "small", "--dry-run")
+    planned = json.loads(run("submit", "train.py", "-c", "small", "--dry-run", "-o", "json").stdout)
+
+    assert "requirements.txt, 1 package" in done.stdout
+    assert "tiny==1.0" in done.stdout
+    assert planned["packages"] == ["tiny==1.0"]
+    assert planned["packages_from"] == "requirements.txt, 1 package"
+    assert planned["dependencies"]["size"] > 0
+    assert [one["what"] for one in planned["objects"]] == ["runner", "code", "dependencies", "lock"]

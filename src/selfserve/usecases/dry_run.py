@@ -152,8 +152,9 @@ def _look(
     with ThreadPoolExecutor(max(len(uploads), 1)) as pool:
         there = pool.map(lambda one: peeked.store.exists(one.key) if peeked else None, uploads)
         for upload, is_there in zip(uploads, there, strict=True):
-            uri = upload.uri(place.bucket)
-            yield Shipped(_what(uri, submission), uri, upload.size, is_there)
+            for part in (upload, *upload.companions):
+                uri = part.uri(place.bucket)
+                yield Shipped(_what(uri, submission), uri, part.size, is_there)
 
 
 def _what(uri: str, submission: Submission) -> str:
@@ -162,6 +163,8 @@ def _what(uri: str, submission: Submission) -> str:
     for what, archive in archives.items():
         if archive is not None and archive.uri == uri:
             return what
+    if uri == program.lock_uri:
+        return "lock"
     if uri == program.main_uri:
         return "runner" if program.kind is JobKind.PYTHON else "job"
     return next(name for name, value in pairs(submission.flags) if uri in value)
