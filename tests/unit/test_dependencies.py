@@ -328,6 +328,17 @@ def test_without_a_network_the_error_says_so_and_keeps_the_password(tmp_path: Pa
     assert "HTTPS_PROXY" in caught.value.hint
 
 
+def test_a_cache_that_cannot_be_written_is_an_error_with_a_hint(
+    tmp_path: Path, uv: CountingUv
+) -> None:
+    (tmp_path / "file").touch()
+
+    with pytest.raises(BadInputError, match="Not a directory") as caught:
+        build(needs(tmp_path, "low"), tmp_path / "file" / "cache", uv)
+
+    assert "SELFSERVE_CACHE" in caught.value.hint
+
+
 @pytest.mark.parametrize(
     ("said", "kind", "message"),
     [

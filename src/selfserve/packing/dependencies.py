@@ -17,6 +17,7 @@ from selfserve.core.program import PythonTarget
 from selfserve.core.python_target import in_words
 from selfserve.core.requirements import Requirements, check_python
 from selfserve.core.requirements_txt import parse_lock, render_lock
+from selfserve.errors import BadInputError
 from selfserve.packing import installed
 from selfserve.packing.archive import PackedArchive, pack
 from selfserve.packing.resolving import FROM_CLUSTER, Resolver, for_target
@@ -64,9 +65,10 @@ def build_dependencies(
 
     Raises:
         BadInputError: there is no solution, a package has no wheel for `target`, or
-            `target` is not of the Pythons that `requirements` allows.
+            `target` is not of the Pythons that `requirements` allows, or the folder
+            `cache` cannot be written.
         NoAnswerError: the package index cannot be reached.
-        OSError: the folder `cache` cannot be written.
+        OSError: the lock cannot be read.
     """
     check_python(requirements.requires_python, target, requirements.path)
     store = WheelCache(cache)
@@ -75,9 +77,16 @@ def build_dependencies(
     if entry is None:
         for note in (*requirements.notes, *_notes_about_spark(requirements, spark)):
             report(note)
-        entry = _build(requirements, target, store, _Work(uv, report, refresh=upgrade))
-        store.save(key, entry)
-        store.prune()
+        work = _Work(uv, report, refresh=upgrade)
+        try:
+            entry = _build(requirements, target, store, work)
+            store.save(key, entry)
+            store.prune()
+        except OSError as error:
+            raise BadInputError(
+                f"Cannot put the job's packages into {cache}: {error.strerror}.",
+                hint="Free some space, or choose another folder: export SELFSERVE_CACHE=/path",
+            ) from error
     return Dependencies(entry.archive, entry.lock, entry.pins) if entry.archive else None
 
 
