@@ -16,7 +16,7 @@ _NAMED = re.compile(
     r"""(?ix) (?P<name> [\w.-]* (?:secret|passw(?:or)?d|pwd|token|api[_.-]?key|access[_.-]?key
         |signature|credentials?|authorization) [\w.-]* ["']?)
         (?P<is> \s*=\s*["']? | \s*:\s*["'] | \s*:\s*(?=(?:bearer|basic)\s|\S{16}) | \s+(?=\S{24}) )
-        (?: (?:bearer|basic)\s+ )? (?P<value> [^\s"',;&)\]}]{4,} )"""
+        (?: (?:bearer|basic)\s+ )? (?P<value> (?!\[redacted\]) [^\s"',;&)\]}]{4,} )"""
 )
 # AWS's secret access keys have 40 characters; session tokens some hundred.
 _LOOKS_SECRET = re.compile(

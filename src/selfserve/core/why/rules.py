@@ -46,7 +46,10 @@ def _to_level(value: object) -> object:
 
 
 def _compile(pattern: str) -> str:
-    re.compile(pattern)
+    try:
+        _regex(pattern)
+    except re.error as error:
+        raise ValueError(f"{pattern} is not a regular expression: {error}") from error
     return pattern
 
 
@@ -78,7 +81,7 @@ class Look(_Strict):
 class Rule(_Strict):
     """One kind of failure."""
 
-    id: str = Field(pattern=r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+    id: str = Field(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$")
     family: str
     level: Annotated[Level, BeforeValidator(_to_level)] = Level.CAUSE
     rank: int = Field(default=50, ge=0, le=100)

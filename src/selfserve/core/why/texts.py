@@ -24,6 +24,7 @@ _TELLING = re.compile(
     r"|exited|no module|not accepted|abort|not exist|refused|timed out|must be|bigger than"
 )
 _STACK_FRAME = re.compile(r"\s+(?:at |\.\.\. \d+ more|File \")")
+_JAVA_FRAME = re.compile(r"(?m)^[ \t]+(?:at [\w.$/<>@-]+\(.*\)|\.\.\. \d+ more)\n?")
 _CHANGING = re.compile(r"0x[0-9a-f]+|\d+")
 
 
@@ -126,13 +127,15 @@ def _said(evidence: Evidence) -> Iterator[tuple[Place, str, str]]:
     if evidence.exception_type and evidence.exception_type != "SystemExit":
         said = f"{evidence.exception_type}: {evidence.exception_message}".removesuffix(": ")
         is_sparks = evidence.exception_type.startswith(("py4j.", "pyspark."))
-        error = f"{said}\n{evidence.traceback}"
+        whole = _JAVA_FRAME.sub("", f"{said}\n{evidence.traceback}")
+        error = "\n".join(line[:_LINE_CHARS] for line in whole.splitlines())
         yield Place.EXCEPTION, "Spark's error" if is_sparks else "the error", error
-        yield Place.WORKER, "the Python worker", _worker_errors(error)
+        inside = (_worker_errors(evidence.exception_message), _worker_errors(evidence.traceback))
+        yield Place.WORKER, "the Python worker", "\n".join(filter(None, inside))
     if evidence.cluster_reason_code:  # a cluster that is fine has words, but no code
         reason = f"{evidence.cluster_reason_code}: {evidence.cluster_reason}".removesuffix(": ")
-        yield Place.CLUSTER, "EMR on the cluster", reason
-    yield Place.STEP, "EMR on the step", evidence.step_reason
+        yield Place.CLUSTER, "EMR on the cluster", reason[:_LINE_CHARS]
+    yield Place.STEP, "EMR on the step", evidence.step_reason[:_LINE_CHARS]
     yield Place.OUTCOME, "the job's end", "\n".join(_outcome(evidence))
 
 

@@ -13,7 +13,7 @@ _NOT_THE_USERS = re.compile(
     | selfserve_deps | selfserve[^/]*runner | ^<(?:frozen|string|stdin)"""
 )
 # Spark shows a worker's traceback without its own frames; what stands before it tells.
-_BEFORE_A_WORKERS = re.compile(r"PythonException|Python worker")
+_BEFORE_A_WORKERS = re.compile(r"PythonException|thrown from the Python worker")
 _BEFORE_CHARS = 300
 # Where a node has put the user's files; on their own machine the rest is what they know.
 _ON_A_NODE = re.compile(r"^.*/(?:selfserve-[a-z0-9_]{8}|selfserve_code)/")
