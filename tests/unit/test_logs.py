@@ -8,7 +8,7 @@ import pytest
 
 from fakes import LIKE_EMR
 from run_house import ERR, OUT, House
-from selfserve.core.cluster import ClusterState, StepState
+from selfserve.core.cluster import ClusterState, Step, StepState
 from selfserve.core.outcome import RunState
 from selfserve.core.run import StreamName, placement_key
 from selfserve.errors import BadInputError, NotFoundError
@@ -177,7 +177,7 @@ def test_logs_follow_a_run_that_its_submitter_has_not_yet_placed(house: House) -
     run = house.submit()
     placement = house.store.objects.pop(placement_key(run.id))
     list_steps = house.backend.list_steps
-    house.backend.list_steps = lambda _: []  # type: ignore[method-assign]
+    house.backend.list_steps = list_nothing  # type: ignore[method-assign]
 
     def appear() -> None:
         house.backend.list_steps = list_steps  # type: ignore[method-assign]
@@ -314,3 +314,9 @@ def test_a_cluster_that_never_came_up_has_no_log_to_wait_for(tmp_path: Path) -> 
 
     assert (record.outcome.state, written) == (RunState.NEVER_STARTED, b"")
     assert "No capacity" in record.outcome.reason
+
+
+def list_nothing(cluster_id: str) -> list[Step]:
+    """EMR has not listed the step yet."""
+    assert cluster_id
+    return []

@@ -99,7 +99,7 @@ def _to_state(text: str) -> "RunState":
         return RunState(wanted)
     except ValueError as error:
         raise BadInputError(
-            f"No run is ever {text}{did_you_mean(wanted, list(RunState))}",
+            f"No run is ever {text}{did_you_mean(wanted, [state.value for state in RunState])}",
             hint=f"Use one of: {', '.join(RunState)}",
         ) from error
 
