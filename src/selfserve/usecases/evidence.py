@@ -12,13 +12,13 @@ from selfserve.core.evidence import Evidence, Log, LogSource
 from selfserve.core.naming import S3_PREFIX
 from selfserve.core.run import JobException, RunResult, StreamName, output_prefix
 from selfserve.core.why.texts import ends_of
-from selfserve.usecases.runs import Run
+from selfserve.usecases.runs import OutputTail, Run
 from selfserve.usecases.step_output import unpack
 from selfserve.usecases.target import Target
 
 _MOST_CONTAINER_LOGS = 20
 _MOST_BOOTSTRAP_LOGS = 6
-_OUTPUT_BYTES = 2 << 20
+_OUTPUT_LINES = 5000
 _USUAL_LOGS = f"{S3_PREFIX}emr-logs/"
 
 _APPLICATION = re.compile(r"\b(?:application_\d+_\d+|app-\d+-\d+)\b")
@@ -98,15 +98,10 @@ class _Logs:
 
     def output_of(self, run: Run) -> Iterator[Log]:
         """The end of what the job has written to stderr."""
-        prefix = output_prefix(run.id, StreamName.STDERR)
-        chunks: list[bytes] = []
-        for key in reversed(self._store.list_keys(prefix)):
-            chunks.append(self._store.get(key) or b"")
-            if sum(map(len, chunks)) > _OUTPUT_BYTES:
-                break
-        if chunks:
-            text = b"".join(reversed(chunks)).decode(errors="replace")
-            yield Log(LogSource.JOB_STDERR, prefix, text)
+        written = OutputTail(self._store, run.id, StreamName.STDERR).read_last(_OUTPUT_LINES)
+        if written:
+            name = output_prefix(run.id, StreamName.STDERR)
+            yield Log(LogSource.JOB_STDERR, name, written.decode(errors="replace"))
 
     def of_step(self, step_id: str) -> Iterator[Log]:
         """What EMR and spark-submit have written about the step."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from selfserve.core.cluster import Cluster, ClusterState, Step, StepState
 from selfserve.core.outcome import RunOutcome, RunState
-from selfserve.core.run import RunResult, is_run_id, run_id_of_step
+from selfserve.core.run import RunResult, run_id_of_step
 from selfserve.core.why.diagnose import diagnose
 from selfserve.core.why.rules import load_rules
 from selfserve.core.why.verdict import Names, Verdict
@@ -14,10 +14,11 @@ from selfserve.usecases.evidence import Collected, collect_of_cluster, collect_o
 from selfserve.usecases.follow import FinishedRun
 from selfserve.usecases.outcomes import ask_for_step, fetch_record
 from selfserve.usecases.progress import Report, Waiting, quiet
-from selfserve.usecases.runs import Run
+from selfserve.usecases.runs import Run, complete_run_id
 from selfserve.usecases.status import cluster_status
 from selfserve.usecases.target import Target
 
+_BEGINS_LIKE_A_RUN = re.compile(r"r-\d{8}")
 _IDLE = re.compile(r"(?i)\bidle\b|auto-?terminat")
 _ENDS = {
     RunState.SUCCEEDED: "succeeded",
@@ -44,13 +45,14 @@ class Diagnosis:
 
 
 def why(target: Target, wanted: str, *, report: Report = quiet) -> Diagnosis:
-    """Why the run with this id, or the cluster with this name or id, failed.
+    """Why the run with this id, or whose id begins so, or the cluster, failed.
 
     Raises:
         NotFoundError: there is no such run or cluster.
+        BadInputError: several ids begin so.
     """
-    if is_run_id(wanted):
-        return why_run(target, wanted, report=report)
+    if _BEGINS_LIKE_A_RUN.match(wanted):
+        return why_run(target, complete_run_id(target, wanted), report=report)
     return why_cluster(target, wanted, report=report)
 
 
