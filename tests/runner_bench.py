@@ -107,12 +107,14 @@ class Bench:
         }
 
     def localize(self) -> None:
-        """Unpack the archives into the working directory, as YARN does."""
+        """Unpack the archives and link them into the working directory, as YARN does."""
         for name in ("code", "deps"):
             packed = self.root / f"{name}.tar.gz"
             if packed.exists():
+                cached = self.root / "filecache" / name
                 with tarfile.open(packed) as archive:
-                    archive.extractall(self.cwd / f"selfserve_{name}", filter="data")
+                    archive.extractall(cached, filter="data")
+                (self.cwd / f"selfserve_{name}").symlink_to(cached)
 
     def start(
         self, *, options: Mapping[str, object] | None = None, **environment: str

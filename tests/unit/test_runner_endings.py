@@ -95,7 +95,7 @@ def test_sigterm_is_in_the_record_before_sigkill_can_follow(tmp_path: Path) -> N
     assert result["exit_code"] == 143
     assert result["provisional"] is True
     assert "last words" in bench.output("stdout")
-    assert (bench.run_folder / "result.json").stat().st_mtime - asked < 0.25
+    assert (bench.run_folder / "result.json").stat().st_mtime - asked < 0.5  # 0.03 as it is, and a busy machine
 
 
 def test_a_signal_to_the_whole_group_is_recorded_too(tmp_path: Path) -> None:
@@ -123,6 +123,20 @@ def test_a_job_that_ignores_sigterm_is_killed(tmp_path: Path) -> None:
     assert process.returncode == bench.result["exit_code"] == 137
     assert bench.result["signal"] == "SIGTERM"
     assert bench.result["provisional"] is False
+
+
+def test_a_signal_that_follows_the_cancel_marker_is_a_cancellation(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.submit(SIMPLE)
+
+    with bench.start() as process:
+        wait_until(is_ready(bench))
+        (bench.run_folder / "cancel").touch()
+        os.killpg(process.pid, signal.SIGTERM)
+        process.communicate(timeout=DEADLINE_S)
+
+    assert bench.result["cancelled"] is True
+    assert bench.result["signal"] == "SIGTERM"
 
 
 @pytest.mark.parametrize("python", PYTHONS)

@@ -47,7 +47,7 @@ def prepare(run: str, storage: Storage, folder: Path, runner: str) -> Prepared:
         entry=submission.entry,
         args=list(submission.args),
         code=str(code),
-        script=str(folder / "bin" / (submission.name.rpartition("/")[2] or "job")),
+        script=str(folder / "bin" / (submission.name.strip("./").rpartition("/")[2] or "job")),
         failure=str(folder / "failure.json"),
         secrets=list(secrets),
     )

@@ -136,16 +136,21 @@ class Supervisor:
             # YARN kills us 250 ms later: what we know is written before anything else.
             self._is_terminated = True
             self._shipper.flush(FLUSH_LIMIT_S)
-            self._save_early(
-                Ending(
-                    exit_code=SIGTERM_CODE,
-                    signal=_SIGTERM,
-                    job_started=self._started,
-                    cancelled=self._is_cancelled,
-                    application_id=self._watch.application_id,
-                    provisional=True,
-                )
-            )
+            self._save_early(self._provisional_ending())
+            # EMR's CancelSteps sends the signal soon after our client has left the marker.
+            if not self._is_cancelled and self._watch.sees_cancel():
+                self._is_cancelled = True
+                self._save_early(self._provisional_ending())
+
+    def _provisional_ending(self) -> Ending:
+        return Ending(
+            exit_code=SIGTERM_CODE,
+            signal=_SIGTERM,
+            job_started=self._started,
+            cancelled=self._is_cancelled,
+            application_id=self._watch.application_id,
+            provisional=True,
+        )
 
     def _ending(self, code: int) -> Ending:
         failure = (load_failure(self._prepared.failure) if code else None) or {}

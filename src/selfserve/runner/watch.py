@@ -38,6 +38,14 @@ class Watch:
         self._stop.set()
         self._thread.join(_LAST_LOOK_S)
 
+    def sees_cancel(self) -> bool:
+        """Whether the run is to be cancelled; looks now."""
+        try:
+            return self._storage.exists(CANCEL_MARKER)
+        except Exception as error:  # noqa: BLE001  py4j, Hadoop and S3 raise what they like
+            self._warn(f"cannot see whether the run is cancelled: {reason_of(error)}")
+            return False
+
     def _run(self) -> None:
         looks = 0
         while not self._stop.wait(LOOK_EVERY_S):
