@@ -95,7 +95,7 @@ def test_sigterm_is_in_the_record_before_sigkill_can_follow(tmp_path: Path) -> N
     assert result["exit_code"] == 143
     assert result["provisional"] is True
     assert "last words" in bench.output("stdout")
-    assert (bench.run_folder / "result.json").stat().st_mtime - asked < 0.5  # 0.03 as it is, and a busy machine
+    assert (bench.run_folder / "result.json").stat().st_mtime - asked < 0.5
 
 
 def test_a_signal_to_the_whole_group_is_recorded_too(tmp_path: Path) -> None:

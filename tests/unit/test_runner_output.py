@@ -58,8 +58,8 @@ time.sleep(1)
         for line in part.read_text().splitlines()
     ]
     assert len(delays) == 61
-    assert max(delays) < 1.8  # 0.9 as it is, and a busy machine
-    assert delays[-1] < 0.8  # what is said after a silence does not wait; 0.06 as it is
+    assert max(delays) < 1.8
+    assert delays[-1] < 0.8  # what is said after a silence does not wait
     assert len(bench.parts("stdout")) <= 2 + (time.monotonic() - began) / 0.8
 
 
