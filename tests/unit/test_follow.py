@@ -15,7 +15,8 @@ from selfserve.errors import (
     InterruptedByUserError,
     JobFailedError,
 )
-from selfserve.usecases.follow import FinishedRun, raise_for_failure
+from selfserve.usecases.follow import FinishedRun
+from selfserve.usecases.outcomes import failure_of
 from selfserve.usecases.progress import Note, Progress, Report, Waiting
 from selfserve.usecases.runs import Run
 from selfserve.usecases.submit import Job, OnPrepared, submit
@@ -274,6 +275,13 @@ def test_ctrl_c_while_emr_is_asked_ends_the_cluster_that_came_of_it(tmp_path: Pa
 
     (cluster,) = house.backend.list_clusters()
     assert cluster.state is ClusterState.TERMINATED
+
+
+def raise_for_failure(finished: FinishedRun) -> None:
+    """What `submit` ends with."""
+    failure = failure_of(finished.run.submission, finished.outcome, finished.cluster)
+    if failure is not None:
+        raise failure
 
 
 def press_ctrl_c() -> None:

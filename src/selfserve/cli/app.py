@@ -23,6 +23,7 @@ COMMANDS = {
     "logs": "selfserve.cli.logs:logs",
     "result": "selfserve.cli.result:result",
     "cancel": "selfserve.cli.cancel:cancel",
+    "why": "selfserve.cli.why:why",
     "down": "selfserve.cli.down:down",
     "plan": "selfserve.cli.plan:plan",
     "profiles": "selfserve.cli.profiles:profiles_app",

@@ -14,11 +14,14 @@ from selfserve.cli.profile_options import profile_book
 from selfserve.cli.run_view import run_in_words, run_to_json
 from selfserve.cli.shipment import show_dry_run
 from selfserve.cli.spark_options import SubmitCommand, given_flags, job_args
-from selfserve.errors import BadInputError
+from selfserve.cli.why import show_verdict, verdict_to_json
+from selfserve.errors import BadInputError, SelfserveError
 
 if TYPE_CHECKING:
     from selfserve.core.program import SecretRef
     from selfserve.core.run import StreamName
+    from selfserve.core.why.verdict import Verdict
+    from selfserve.usecases.follow import FinishedRun
     from selfserve.usecases.progress import Report
     from selfserve.usecases.runs import Run
     from selfserve.usecases.submit import Job, OnPrepared
@@ -234,7 +237,7 @@ def _submit_only(this: Invocation, order: _Order, report: "Report") -> None:
 
 
 def _submit_and_follow(this: Invocation, order: _Order) -> None:
-    from selfserve.usecases.follow import raise_for_failure
+    from selfserve.usecases.outcomes import failure_of
     from selfserve.usecases.submit_and_follow import submit_and_follow
 
     with this.progress() as line:
@@ -245,17 +248,35 @@ def _submit_and_follow(this: Invocation, order: _Order) -> None:
             pass_through(chunk, to_stderr=this.output.as_json or stream == "stderr")
 
         target = this.open_target()
-        outcome = submit_and_follow(
+        finished = submit_and_follow(
             target,
             lambda on_prepared, report: order.start(target, on_prepared, report),
             what=order.what,
             emit=emit,
             report=line,
         )
+    failure = failure_of(finished.run.submission, finished.outcome, finished.cluster)
+    verdict = _verdict(this, target, finished) if failure else None
     if this.output.as_json:
-        this.output.json(run_to_json(outcome.run, outcome.result, on=target.label))
-    raise_for_failure(outcome)
-    if outcome.result is not None:
-        this.output.say(run_in_words(outcome.run, outcome.result))
+        document = run_to_json(finished.run, finished.result, on=target.label)
+        shown = verdict_to_json(verdict) if verdict else None
+        this.output.json({**document, "verdict": shown})
+    elif verdict is not None:
+        show_verdict(this.output, verdict, as_talk=True)
+    if failure is not None:
+        raise failure
+    if finished.result is not None:
+        this.output.say(run_in_words(finished.run, finished.result))
     else:
-        this.output.say(f"Run {outcome.run.id} succeeded.")
+        this.output.say(f"Run {finished.run.id} succeeded.")
+
+
+def _verdict(this: Invocation, target: "Target", finished: "FinishedRun") -> "Verdict | None":
+    """Why the job failed; its own failure is worth more than one to find that out."""
+    from selfserve.usecases.why import diagnose_finished
+
+    try:
+        return diagnose_finished(target, finished).verdict
+    except SelfserveError as error:
+        this.output.say(f"Why it failed could not be looked up: {error}")
+        return None

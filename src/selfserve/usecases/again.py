@@ -37,7 +37,7 @@ def submit_again(
         BadInputError: its packages were made for another Python than the cluster's.
     """
     before = read_submission(target, run_id)
-    _require_archives(target, before)
+    _require_shipped(target, before)
 
     def prepare(destination: Destination) -> Prepared:
         _require_same_python(before.program, destination)
@@ -69,13 +69,14 @@ def _former_cluster(before: Submission) -> str:
     return before.profile or DEFAULT_PROFILES[before.program.kind]
 
 
-def _require_archives(target: Target, before: Submission) -> None:
-    program = before.program
-    archives = [archive.uri for archive in (program.code, program.dependencies) if archive]
-    ours = f"s3://{target.bucket}/{S3_PREFIX}"
-    for uri in (program.main_uri, *archives):
+def _require_shipped(target: Target, before: Submission) -> None:
+    program, prefix = before.program, f"s3://{target.bucket}/{S3_PREFIX}"
+    shipped = [program.main_uri, *(it.uri for it in (program.code, program.dependencies) if it)]
+    for flag in before.flags:  # files of --jars and its like, in lists, some with an alias
+        shipped += [part.partition("#")[0] for part in flag.split(",")]
+    for uri in shipped:
         key = uri.removeprefix(f"s3://{target.bucket}/")
-        if uri.startswith(ours) and not target.store.exists(key):
+        if uri.startswith(prefix) and not target.store.exists(key):
             raise NotFoundError(
                 f"Run {before.run_id} cannot be repeated: {uri} is no longer there.",
                 hint=f"Submit it from its files: selfserve submit {before.job}",

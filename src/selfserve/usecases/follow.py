@@ -8,7 +8,7 @@ from selfserve.core.cluster import Cluster, ClusterState, Step, StepState
 from selfserve.core.outcome import RunOutcome
 from selfserve.core.program import JobKind
 from selfserve.core.run import RunResult, StreamName, result_key
-from selfserve.usecases.outcomes import StoredRun, conclude, failure_of, read_stored
+from selfserve.usecases.outcomes import StoredRun, conclude, read_stored
 from selfserve.usecases.progress import Note, Report, Waiting, quiet
 from selfserve.usecases.runs import OutputTail, Run, read_result
 from selfserve.usecases.step_output import wait_for_step_output
@@ -63,18 +63,6 @@ def wait_for_end(target: Target, run: Run, *, report: Report = quiet) -> Finishe
     step = _follow_step(target, run, None, report)
     cluster = target.backend.describe(run.placement.cluster_id)
     return _finish(target, run, step, cluster, report)
-
-
-def raise_for_failure(finished: FinishedRun) -> None:
-    """Return if the job succeeded.
-
-    Raises:
-        JobFailedError: it did not; the message says why.
-        ClusterFailedError: its cluster died first.
-    """
-    failure = failure_of(finished.run.submission, finished.outcome, finished.cluster)
-    if failure is not None:
-        raise failure
 
 
 class _Output:

@@ -13,7 +13,7 @@ from datetime import timedelta
 from selfserve.core.cluster import ClusterSummary, Step
 from selfserve.core.naming import S3_PREFIX
 from selfserve.core.outcome import RunState
-from selfserve.core.run import Placement, is_run_id
+from selfserve.core.run import Placement, Submission, is_run_id
 from selfserve.errors import BadInputError, NotFoundError
 from selfserve.usecases.outcomes import (
     RunRecord,
@@ -32,7 +32,7 @@ from selfserve.usecases.target import Target
 DEFAULT_WINDOW = timedelta(days=7)
 _RUNS = f"{S3_PREFIX}runs/"
 _THREADS = 16
-_CHUNK = 64  # runs that are read before looking whether they are enough
+_LARGEST_CHUNK = 256  # runs that are read before looking whether they are enough
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,10 +57,12 @@ def list_runs(
     """
     found: list[RunRecord] = []
     book = _EmrBook(target, report)
+    started = target.clock.now()
     with ThreadPoolExecutor(_THREADS) as pool:
-        for run_ids in _chunks(_newest_first(target, wanted.since)):
-            stored = pool.map(lambda run_id: _read(target, run_id, report), run_ids)
-            candidates = [run for run in stored if run is not None and _may_be(run, wanted)]
+        for run_ids in _chunks(_newest_first(target, wanted.since), at_first=max(limit, _THREADS)):
+            report(Waiting(f"the records of runs before {run_ids[0]}", since=started))
+            stored = pool.map(lambda run_id: _read(target, run_id, wanted, report), run_ids)
+            candidates = [run for run in stored if run is not None and _is_on(run, wanted.cluster)]
             for record in _settle(target, candidates, book, report):
                 if not wanted.states or record.outcome.state in wanted.states:
                     found.append(record)
@@ -77,29 +79,33 @@ def _newest_first(target: Target, since: timedelta) -> list[str]:
     return sorted(filter(is_run_id, run_ids), reverse=True)
 
 
-def _chunks(run_ids: Sequence[str]) -> Iterator[Sequence[str]]:
-    for start in range(0, len(run_ids), _CHUNK):
-        yield run_ids[start : start + _CHUNK]
+def _chunks(run_ids: Sequence[str], *, at_first: int) -> Iterator[Sequence[str]]:
+    """No more than may be needed at first, then ever more: what is looked for is rare."""
+    start, size = 0, at_first
+    while start < len(run_ids):
+        yield run_ids[start : start + size]
+        start, size = start + size, min(size * 2, _LARGEST_CHUNK)
 
 
-def _read(target: Target, run_id: str, report: Report) -> StoredRun | None:
-    """One run of another version of selfserve must not hide all others."""
+def _read(target: Target, run_id: str, wanted: RunFilter, report: Report) -> StoredRun | None:
+    """A run that may be wanted, as far as its submission tells."""
+
+    def may_be(submission: Submission) -> bool:
+        is_of_profile = wanted.profile in {None, submission.profile}
+        return is_of_profile and wanted.owner in {None, submission.owner}
+
     try:
-        return read_stored(target.store, run_id, whole=False)
-    except BadInputError as error:
+        return read_stored(target.store, run_id, whole=False, only_if=may_be)
+    except BadInputError as error:  # a run of another version must not hide all others
         report(Note(f"Run {run_id} is left out: {error}"))
         return None
 
 
-def _may_be(run: StoredRun, wanted: RunFilter) -> bool:
-    """Whether the run is wanted, as far as its submission tells."""
-    submission, outcome = run.submission, run.outcome
-    cluster_id = outcome.cluster_id if outcome else run.placement and run.placement.cluster_id
-    return (
-        wanted.profile in {None, submission.profile}
-        and wanted.owner in {None, submission.owner}
-        and wanted.cluster in {None, submission.cluster, cluster_id}
-    )
+def _is_on(run: StoredRun, cluster: str | None) -> bool:
+    """Whether the run went to the cluster of this name or id."""
+    outcome, placement = run.outcome, run.placement
+    cluster_id = outcome.cluster_id if outcome else placement and placement.cluster_id
+    return cluster in {None, run.submission.cluster, cluster_id}
 
 
 def _settle(

@@ -5,6 +5,7 @@ has seen yet. The first to see it over writes `outcome.json`, so that nobody
 need ask again, also after EMR has forgotten the cluster.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -75,13 +76,22 @@ class RunRecord:
         return Run(self.submission, self.placement) if self.placement else None
 
 
-def read_stored(store: ObjectStore, run_id: str, *, whole: bool = True) -> StoredRun | None:
-    """What stands in S3 about a run; None if there is no such run.
+def read_stored(
+    store: ObjectStore,
+    run_id: str,
+    *,
+    whole: bool = True,
+    only_if: Callable[[Submission], bool] = lambda _: True,
+) -> StoredRun | None:
+    """What stands in S3 about a run; None if there is none, or none of which `only_if` is true.
 
     Unless `whole`, only the submission and the outcome of a run that has one.
+
+    Raises:
+        BadInputError: this version of selfserve cannot read it.
     """
     submission = load(store, Submission, submission_key(run_id))
-    if submission is None:
+    if submission is None or not only_if(submission):
         return None
     outcome = load(store, RunOutcome, outcome_key(run_id))
     if outcome is not None and not whole:
