@@ -31,7 +31,7 @@ from selfserve.usecases.target import Target
 
 DEFAULT_WINDOW = timedelta(days=7)
 _RUNS = f"{S3_PREFIX}runs/"
-_THREADS = 16
+_THREADS = 10  # as many connections as botocore keeps
 _LARGEST_CHUNK = 256  # runs that are read before looking whether they are enough
 
 
