@@ -198,10 +198,15 @@ def _names(run: Run, cluster: Cluster | None) -> Names:
     submission = run.submission
     of_cluster = cluster.name.profile if cluster and cluster.name else None
     profile = submission.profile or of_cluster or "PROFILE"
-    return Names(run.id, profile if submission.is_transient else submission.cluster, profile)
+    return Names(
+        run=run.id,
+        cluster=profile if submission.is_transient else submission.cluster,
+        profile=profile,
+        cluster_id=run.placement.cluster_id,
+    )
 
 
 def _names_of_cluster(cluster: Cluster, failed_run: str | None) -> Names:
     if cluster.name is None:
-        return Names(run=failed_run or "RUN", cluster=cluster.id)
-    return Names(failed_run or "RUN", cluster.name.name, cluster.name.profile)
+        return Names(run=failed_run or "RUN", cluster=cluster.id, cluster_id=cluster.id)
+    return Names(failed_run or "RUN", cluster.name.name, cluster.name.profile, cluster.id)

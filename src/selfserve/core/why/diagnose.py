@@ -116,6 +116,7 @@ def _context(evidence: Evidence, names: Names) -> dict[str, str]:
         "at": place or job,
         "run": names.run,
         "cluster": names.cluster,
+        "cluster_id": names.cluster_id,
         "profile": names.profile,
         "exit_code": "unknown" if evidence.exit_code is None else str(evidence.exit_code),
         "signal": evidence.signal or "no signal",

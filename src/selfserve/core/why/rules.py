@@ -21,7 +21,7 @@ from selfserve.core.why.texts import Place
 ERROR_PLACES = (Place.EXCEPTION, Place.JOB_LOG, Place.DRIVER_LOG, Place.EXECUTOR_LOG)
 """`in: error`: wherever Python, Spark or Hadoop report an error of the job's."""
 
-CONTEXT = frozenset({"job", "at", "run", "cluster", "profile", "exit_code", "signal"})
+CONTEXT = frozenset({"job", "at", "run", "cluster", "cluster_id", "profile", "exit_code", "signal"})
 """What a template may name besides its patterns' groups."""
 
 

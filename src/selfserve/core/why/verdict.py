@@ -41,4 +41,6 @@ class Names:
 
     run: str = "RUN"
     cluster: str = "CLUSTER"
+    """What follows `-c` to run the job again: of a cluster for one run only, its profile."""
     profile: str = "PROFILE"
+    cluster_id: str = "CLUSTER"
