@@ -50,7 +50,10 @@ def test_a_run_is_cancelled_and_its_cluster_stays(
     assert house.store.exists(outcome_key(run.id))
 
 
-def test_a_run_that_the_runner_ends_is_cancelled_and_not_killed_by_sigterm(house: House) -> None:
+def test_a_run_that_the_runner_ends_is_cancelled_and_not_killed_by_sigterm(
+    tmp_path: Path,
+) -> None:
+    house = House(tmp_path, kind="aws")
     run = house.submit()
     house.pass_step(run, StepState.RUNNING)
     house.at_sleeps(lambda: house.record(run, exit_code=143, signal="SIGTERM"))

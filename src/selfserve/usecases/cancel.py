@@ -115,8 +115,9 @@ def _wait_for_step(target: Target, run: Run, report: Report) -> None:
 
 def _wait_for_runner(target: Target, run: Run, step: Step, report: Report) -> None:
     """A driver that runs in a cluster that stays outlives its step until it sees the marker."""
+    ends_with_step = target.is_local or run.submission.is_transient
     is_python = run.submission.program.kind is JobKind.PYTHON
-    if run.submission.is_transient or not is_python or step.started is None:
+    if ends_with_step or not is_python or step.started is None:
         return
     started = target.clock.now()
     while target.clock.now() - started <= _RUNNER_ENDS_WITHIN:
