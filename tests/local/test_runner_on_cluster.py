@@ -93,6 +93,7 @@ class SparkBench(Bench):
                 "PYSPARK_PYTHON": str(runtime.python),
                 "SPARK_HOME": str(runtime.spark_home),
                 "SPARK_LOCAL_IP": "127.0.0.1",
+                "TMPDIR": str(self.root / "tmp"),  # what SIGKILL leaves behind stays in the test's
             },
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
