@@ -1,10 +1,17 @@
-"""Run all measurements, or those named: `python -m benchmarks [startup] [api] [submit]`."""
+"""Run all measurements, or those named: `python -m benchmarks [startup] [api] [submit] …`."""
 
 import sys
 
-from benchmarks import api, startup, submit
+from benchmarks import api, packing, resubmit, runner, startup, submit
 
-_ALL = {"startup": startup.main, "api": api.main, "submit": submit.main}
+_ALL = {
+    "startup": startup.main,
+    "api": api.main,
+    "packing": packing.main,
+    "resubmit": resubmit.main,
+    "runner": runner.main,
+    "submit": submit.main,
+}
 
 
 def main(names: list[str]) -> int:

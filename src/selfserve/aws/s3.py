@@ -6,8 +6,7 @@ Talks to S3 or to the endpoint on this machine; the client decides which.
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from boto3.exceptions import S3UploadFailedError
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from selfserve.aws.errors import aws_errors, error_code
 from selfserve.errors import AwsError
@@ -46,16 +45,17 @@ class S3Store:
         Raises:
             OSError: the file cannot be read.
         """
-        with aws_errors(f"writing {self._uri(key)}"):
+        from boto3.s3.transfer import TransferConfig, create_transfer_manager  # noqa: PLC0415  slow
+
+        with (
+            aws_errors(f"writing {self._uri(key)}"),
+            create_transfer_manager(self._client, TransferConfig()) as transfers,
+        ):
             try:
-                self._client.upload_file(str(path), self._bucket, key)
-            except S3UploadFailedError as error:
-                # boto3 wraps what botocore has raised, and only says it in words.
-                if isinstance(error.__context__, BotoCoreError | ClientError):
-                    raise error.__context__ from error
-                raise AwsError(
-                    f"Cannot store {self._uri(key)}: {error}", hint="Run the same command again."
-                ) from error
+                transfers.upload(str(path), self._bucket, key).result()
+            except ClientError as error:
+                self._raise_if_no_bucket(error)
+                raise
 
     def replace(self, key: str, body: bytes, *, etag: str) -> bool:
         """Store an object over the version `etag`; False when it has changed or gone."""

@@ -1,4 +1,7 @@
-"""The only maker of boto3 clients: credentials, timeouts, retries and the user agent.
+"""The only maker of AWS clients: credentials, timeouts, retries and the user agent.
+
+They are botocore's, which boto3's are too; boto3 itself takes as long to load again
+and is only needed for large uploads (`s3.py`).
 
 Amazon EMR has no idempotency token for RunJobFlow and AddJobFlowSteps, so a
 retry by the SDK could start a second cluster. Those two go through `emr_once`,
@@ -10,11 +13,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
-import boto3
 from botocore.config import Config
-from botocore.session import Session as BotocoreSession
+from botocore.session import Session
 
 from selfserve import __version__
 from selfserve.aws.errors import aws_errors
@@ -35,7 +37,7 @@ _ATTEMPTS_AT_ENDPOINT = 3  # nothing throttles there; if it is gone, say so in t
 class Clients:
     """Clients of one region, or of one endpoint in AWS's place; each is made on first use."""
 
-    session: boto3.Session
+    session: Session
     region: str
     endpoint_url: str | None = None
 
@@ -44,14 +46,20 @@ class Clients:
         """EMR for everything that may be repeated: throttling and lost answers are retried."""
         config = self._config(mode="adaptive")
         with _client_errors("EMR"):
-            return self.session.client("emr", endpoint_url=self.endpoint_url, config=config)
+            client = self.session.create_client(
+                "emr", endpoint_url=self.endpoint_url, config=config
+            )
+            return cast("EMRClient", client)
 
     @cached_property
     def emr_once(self) -> "EMRClient":
         """EMR for RunJobFlow and AddJobFlowSteps: one request, whatever happens."""
         config = self._config(attempts=1)
         with _client_errors("EMR"):
-            return self.session.client("emr", endpoint_url=self.endpoint_url, config=config)
+            client = self.session.create_client(
+                "emr", endpoint_url=self.endpoint_url, config=config
+            )
+            return cast("EMRClient", client)
 
     @cached_property
     def s3(self) -> "S3Client":
@@ -59,13 +67,14 @@ class Clients:
         style = Config(s3={"addressing_style": "path"}) if self.endpoint_url else Config()
         config = self._config().merge(style)
         with _client_errors("S3"):
-            return self.session.client("s3", endpoint_url=self.endpoint_url, config=config)
+            client = self.session.create_client("s3", endpoint_url=self.endpoint_url, config=config)
+            return cast("S3Client", client)
 
     @cached_property
     def sts(self) -> "STSClient":
         """STS, for the account's id. It is always AWS's own: the local endpoint has none."""
         with _client_errors("STS"):
-            return self.session.client("sts", config=self._config())
+            return cast("STSClient", self.session.create_client("sts", config=self._config()))
 
     def _config(
         self, *, mode: Literal["standard", "adaptive"] = "standard", attempts: int | None = None
@@ -100,14 +109,10 @@ def make_clients(
         AwsError: AWS_PROFILE names no profile, or the AWS configuration cannot be read.
     """
     with aws_errors("reading the AWS configuration"):
-        if access_key is None:
-            return Clients(boto3.Session(region_name=region), region, endpoint_url)
-        session = boto3.Session(
-            aws_access_key_id=access_key,
-            aws_secret_access_key=secret_key,
-            region_name=region,
-            botocore_session=_session_without_configuration(),
-        )
+        if access_key is None or secret_key is None:
+            return Clients(_session_of_user(), region, endpoint_url)
+        session = _session_without_configuration()
+        session.set_credentials(access_key, secret_key)
         return Clients(session, region, endpoint_url)
 
 
@@ -118,7 +123,8 @@ def configured_region() -> str | None:
         AwsError: AWS_PROFILE names no profile, or the AWS configuration cannot be read.
     """
     with aws_errors("reading the AWS configuration"):
-        return boto3.Session().region_name
+        region: str | None = _session_of_user().get_config_variable("region")
+        return region
 
 
 @contextmanager
@@ -134,9 +140,15 @@ def _client_errors(service: str) -> Iterator[None]:
             ) from error
 
 
-def _session_without_configuration() -> BotocoreSession:
+def _session_of_user() -> Session:
+    session = Session()
+    session.get_scoped_config()  # now, rather than at the first request, a bad AWS_PROFILE raises
+    return session
+
+
+def _session_without_configuration() -> Session:
     """A botocore session that sees neither AWS_PROFILE nor the files in ~/.aws."""
-    return BotocoreSession(
+    return Session(
         session_vars={
             "profile": (None, None, None, None),
             "config_file": (None, None, os.devnull, None),

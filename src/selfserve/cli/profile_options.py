@@ -31,7 +31,7 @@ MaxAge = Annotated[
 
 def resolve_profile(
     name: str,
-    settings: Sequence[str] | None,
+    settings: Sequence[str] | None = None,
     *,
     idle: str | None = None,
     max_age: str | None = None,

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from selfserve.cli.options import Invocation
-from selfserve.cli.profile_options import profile_book
+from selfserve.cli.profile_options import resolve_profile
 
 if TYPE_CHECKING:
     from selfserve.core.program import ArchiveRef, Entry
@@ -23,7 +23,7 @@ def show_dry_run(this: Invocation, job: "Job", cluster: str | None) -> None:
             this.targets.peek(this.on),
             job,
             cluster=cluster,
-            load_profile=profile_book().resolve,
+            load_profile=resolve_profile,
             report=report,
         )
     if this.output.as_json:

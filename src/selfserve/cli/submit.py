@@ -10,7 +10,7 @@ import typer
 
 from selfserve.cli.options import Invocation, invocation
 from selfserve.cli.output import pass_through
-from selfserve.cli.profile_options import profile_book
+from selfserve.cli.profile_options import resolve_profile
 from selfserve.cli.run_view import run_in_words, run_to_json
 from selfserve.cli.shipment import show_dry_run
 from selfserve.cli.spark_options import SubmitCommand, given_flags, job_args
@@ -193,7 +193,7 @@ def _new(job: "Job", cluster: str | None) -> _Order:
             target,
             job,
             cluster=cluster,
-            load_profile=profile_book().resolve,
+            load_profile=resolve_profile,
             on_prepared=on_prepared,
             report=report,
         )
@@ -210,7 +210,7 @@ def _again(run_id: str, args: tuple[str, ...] | None, cluster: str | None) -> _O
             run_id,
             args=args,
             cluster=cluster,
-            load_profile=profile_book().resolve,
+            load_profile=resolve_profile,
             on_prepared=on_prepared,
             report=report,
         )

@@ -14,6 +14,7 @@ from selfserve.core.program import ArchiveRef, JobKind, Program
 from selfserve.errors import BadInputError
 from selfserve.packing.archive import PackedArchive
 from selfserve.packing.code import build_code
+from selfserve.packing.needs import may_need_packages
 from selfserve.packing.sources import JobSource
 from selfserve.packing.uv_tool import Uv
 from selfserve.usecases.destination import Destination
@@ -93,6 +94,8 @@ def make_package(source: JobSource, wish: Wish, destination: Destination, place:
 def _dependencies(
     source: JobSource, wish: Wish, destination: Destination, place: Bench
 ) -> "Dependencies | None":
+    if not may_need_packages(source.path, explicit=wish.requirements, project=source.project):
+        return None
     from selfserve.packing.requirements import find_requirements
 
     requirements = find_requirements(

@@ -26,7 +26,6 @@ from selfserve.core.run import (
 from selfserve.core.run_json import from_json, to_json
 from selfserve.errors import BadInputError, NotFoundError
 from selfserve.usecases.clusters import list_ours
-from selfserve.usecases.status import cluster_status
 from selfserve.usecases.target import Target
 
 _Record = TypeVar("_Record", Submission, Placement, RunResult, RunOutcome)
@@ -129,6 +128,8 @@ def find_run_id(target: Target, wanted: str) -> str:
     """
     if _BEGINS_LIKE_AN_ID.fullmatch(wanted):
         return complete_run_id(target, wanted)
+    from selfserve.usecases.status import cluster_status  # prices and profiles are slow to load
+
     cluster = cluster_status(target, wanted)
     run_id = newest_run_on(target, cluster.id)
     if run_id is None:

@@ -16,17 +16,19 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from selfserve.core.did_you_mean import did_you_mean
-from selfserve.core.document import Document, parse_document
 from selfserve.core.naming import NAME_PART, to_name_part
-from selfserve.core.problems import Problem, ProfileError
 from selfserve.errors import BadInputError
 from selfserve.usecases.config_file import config_file
+
+if TYPE_CHECKING:  # most users have no such file, and YAML is slow to load
+    from selfserve.core.document import Document
+    from selfserve.core.problems import Problem
 
 _BUCKET = r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"
 
@@ -96,6 +98,9 @@ def _parse_config(path: Path) -> _ConfigFile:
         ) from error
     if not text.strip():
         return _ConfigFile()
+    from selfserve.core.document import parse_document
+    from selfserve.core.problems import ProfileError
+
     hint = f"Mend the file, or move it away: mv {path} {path}.old"
     try:
         document = parse_document(text, str(path))
@@ -107,7 +112,9 @@ def _parse_config(path: Path) -> _ConfigFile:
         raise ProfileError(str(path), problems, hint=hint) from error
 
 
-def _to_problem(detail: ErrorDetails, document: Document) -> Problem:
+def _to_problem(detail: ErrorDetails, document: "Document") -> "Problem":
+    from selfserve.core.problems import Problem
+
     path = ".".join(str(part) for part in detail["loc"])
     line = document.lines.get(path)
     place = f"{document.source}:{line}" if line else document.source
