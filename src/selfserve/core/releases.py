@@ -11,8 +11,6 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-import yaml
-
 _PATCH_LEVEL = re.compile(r"-amzn-\d+.*$")
 _LABEL = re.compile(r"emr-(?:spark-)?(\d+)\.(\d+)\.(\d+)")
 
@@ -123,6 +121,8 @@ class ReleaseTable:
 @cache
 def load_releases() -> ReleaseTable:
     """The table that ships with selfserve."""
+    import yaml  # noqa: PLC0415  slow to load, and most commands need no table
+
     text = files("selfserve.core").joinpath("data/emr_releases.yaml").read_text("utf-8")
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     rows: Iterable[Mapping[str, Any]] = yaml.load(text, Loader=loader)["releases"]  # noqa: S506  a safe loader, in C
