@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -75,16 +76,20 @@ class Uv:
             UvError: uv failed.
             ClusterFailedError: cancelled.
         """
-        with subprocess.Popen(
-            [uv.find_uv_bin(), "--no-progress", *arguments],
-            env=self._environment,
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            pass_fds=() if holding is None else (holding,),
-        ) as child:
+        with (
+            # Builds with setuptools leave lock files in the temporary folder.
+            tempfile.TemporaryDirectory(prefix="selfserve-uv-") as temporary,
+            subprocess.Popen(
+                [uv.find_uv_bin(), "--no-progress", *arguments],
+                env={**self._environment, "TMPDIR": temporary},
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                pass_fds=() if holding is None else (holding,),
+            ) as child,
+        ):
             try:
                 stdout, stderr = _communicate(child, cancelled)
             except BaseException:

@@ -12,6 +12,7 @@ from selfserve.local.steps.settings import Settings
 from selfserve.local.steps.sizes import fit_sizes
 
 _LOOPBACK = "127.0.0.1"
+_JAVA_OPTIONS = ("spark.driver.extraJavaOptions", "spark.executor.extraJavaOptions")
 _NOT_INHERITED = ("PYTHON", "PYSPARK_", "SPARK_", "HADOOP_", "YARN_", "HIVE_", "JAVA_", "_JAVA_")
 
 
@@ -69,8 +70,6 @@ def _escape(text: str, *, key: bool = False) -> str:
 
 def _own_conf(asked: Mapping[str, str], context: StepContext) -> dict[str, str]:
     """What this machine decides, whatever was asked for."""
-    java_options = asked.get("spark.driver.extraJavaOptions", "")
-    temporary = _temporary(context)
     conf = {
         "spark.master": context.master_url,
         "spark.submit.deployMode": "client",
@@ -79,8 +78,8 @@ def _own_conf(asked: Mapping[str, str], context: StepContext) -> dict[str, str]:
         "spark.driver.host": _LOOPBACK,
         "spark.driver.bindAddress": _LOOPBACK,
         "spark.port.maxRetries": "100",
-        # What a killed driver leaves behind goes with the step's folder.
-        "spark.driver.extraJavaOptions": f'{java_options} -Djava.io.tmpdir="{temporary}"'.lstrip(),
+        # What a killed driver or executor leaves behind goes with the step's folder.
+        **{name: _with_temporary(asked.get(name, ""), context) for name in _JAVA_OPTIONS},
         "spark.executorEnv.SPARK_LOCAL_IP": _LOOPBACK,
         **context.lake_conf,
         **{f"spark.executorEnv.{name}": value for name, value in context.endpoint_env.items()},
@@ -89,6 +88,10 @@ def _own_conf(asked: Mapping[str, str], context: StepContext) -> dict[str, str]:
     if asked.get("spark.dynamicAllocation.enabled", "").lower() == "true":
         conf["spark.dynamicAllocation.shuffleTracking.enabled"] = "true"
     return conf
+
+
+def _with_temporary(java_options: str, context: StepContext) -> str:
+    return f'{java_options} -Djava.io.tmpdir="{_temporary(context)}"'.lstrip()
 
 
 def _temporary(context: StepContext) -> Path:
