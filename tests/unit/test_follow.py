@@ -99,6 +99,32 @@ def test_waiting_is_explained_until_the_first_output(tmp_path: Path) -> None:
             "train.py failed: ValueError: no ratings",
             id="exception",
         ),
+        pytest.param(
+            {
+                "exit_code": 1,
+                "exception": {
+                    "type": "pyspark.errors.exceptions.captured.PythonException",
+                    "message": "\n  An exception was thrown from the Python worker.\nTraceback",
+                    "traceback": "",
+                },
+                "java_exception": "org.apache.spark.api.python.PythonException: KeyError: 'Alien'",
+            },
+            "train.py failed: KeyError: 'Alien'",
+            id="exception-in-a-task",
+        ),
+        pytest.param(
+            {
+                "exit_code": 1,
+                "exception": {
+                    "type": "py4j.protocol.Py4JJavaError",
+                    "message": "An error occurred while calling o31.parquet.\n: java.io.IOEx",
+                    "traceback": "",
+                },
+                "java_exception": "java.io.IOException: No space left on device",
+            },
+            "train.py failed: java.io.IOException: No space left on device",
+            id="exception-in-java",
+        ),
         pytest.param({"exit_code": 3}, "train.py failed: it exited with code 3", id="exit-code"),
         pytest.param(
             {

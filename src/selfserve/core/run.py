@@ -13,6 +13,9 @@ from typing import Self
 from selfserve.core.naming import run_prefix
 from selfserve.core.program import Program, SecretRef
 
+_ERRORS_FROM_ELSEWHERE = ("PythonException", "Py4JJavaError")
+_WORKER_ERROR = "org.apache.spark.api.python.PythonException: "
+"""What follows is the error that a task's own Python code has raised."""
 _RUN_ID = re.compile(r"r-\d{8}-\d{6}-[0-9a-f]{6}")
 
 
@@ -96,6 +99,13 @@ class JobException:
     message: str
     traceback: str
 
+    def in_brief(self, java_exception: str | None) -> str:
+        """Type and first line; those of the Java cause, if this only says that there is one."""
+        if java_exception and self.type.endswith(_ERRORS_FROM_ELSEWHERE):
+            return java_exception.removeprefix(_WORKER_ERROR)
+        first_line = self.message.strip().partition("\n")[0]
+        return f"{self.type}: {first_line}".rstrip(": ")
+
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
@@ -129,8 +139,7 @@ class RunResult:
             memory = "; most often it ran out of memory" if self.signal == "SIGKILL" else ""
             return f"it was killed by {self.signal}{memory}"
         if self.exception and self.exception.type != "SystemExit":
-            first_line = self.exception.message.strip().partition("\n")[0]
-            return f"{self.exception.type}: {first_line}".rstrip(": ")
+            return self.exception.in_brief(self.java_exception)
         return f"it exited with code {self.exit_code}"
 
 
