@@ -59,6 +59,7 @@ class Uv:
     def __init__(self, environment: Mapping[str, str] | None = None) -> None:
         self._environment = {**os.environ, **(environment or {})}
         self._environment.pop("VIRTUAL_ENV", None)
+        self._environment["COLUMNS"] = "10000"  # uv breaks its messages into lines of this width
 
     def run(
         self,
