@@ -99,6 +99,9 @@ WARN Lost task 7.0 in stage 3.0
         ("\x1b[31mred\x1b[0m", "red"),
         pytest.param(*["da39a3ee5e6b4b0d3255bfef95601890afd80709"] * 2, id="a-checksum-stays"),
         pytest.param(*["Syntax error at or near token: select"] * 2, id="a-word-stays"),
+        pytest.param(
+            *["the secret TOKEN (s3://bucket/secrets/token): none"] * 2, id="an-uri-stays"
+        ),
         pytest.param(*["the key 'price' is missing; primary key: id"] * 2, id="a-key-stays"),
     ],
 )

@@ -12,10 +12,11 @@ _ACCESS_KEY_ID = re.compile(r"\b(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{12,}\b")
 _JSON_WEB_TOKEN = re.compile(r"\beyJ[\w-]{8,}\.[\w-]+\.[\w-]*")
 _USER_IN_URL = re.compile(r"(?<=://)[^/\s:@]+:[^/\s@]+(?=@)")
 _SIGNED = re.compile(r"(?i)(?<=[?&])(X-Amz-(?:Signature|Credential|Security-Token))=[^&\s\"']+")
+# A reference to a secret is none: where it is wrong, people must see it.
 _NAMED = re.compile(
     r"""(?ix) (?P<name> [\w.-]* (?:secret|passw(?:or)?d|pwd|token|api[_.-]?key|access[_.-]?key
         |signature|credentials?|authorization) [\w.-]* ["']?)
-        (?P<is> \s*=\s*["']? | \s*:\s*["'] | \s*:\s*(?=(?:bearer|basic)\s|\S{16}) | \s+(?=\S{24}) )
+        (?P<is> \s*=\s*["']? | \s*:\s*["'] | \s*:\s*(?=(?:bearer|basic)\s|\S{16}) | \s+(?!\(?(?:s3://|arn:))(?=\S{24}) )
         (?: (?:bearer|basic)\s+ )? (?P<value> (?!\[redacted\]) [^\s"',;&)\]}]{4,} )"""
 )
 # AWS's secret access keys have 40 characters; session tokens some hundred.
