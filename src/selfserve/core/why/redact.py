@@ -16,7 +16,8 @@ _SIGNED = re.compile(r"(?i)(?<=[?&])(X-Amz-(?:Signature|Credential|Security-Toke
 _NAMED = re.compile(
     r"""(?ix) (?P<name> [\w.-]* (?:secret|passw(?:or)?d|pwd|token|api[_.-]?key|access[_.-]?key
         |signature|credentials?|authorization) [\w.-]* ["']?)
-        (?P<is> \s*=\s*["']? | \s*:\s*["'] | \s*:\s*(?=(?:bearer|basic)\s|\S{16}) | \s+(?!\(?(?:s3://|arn:))(?=\S{24}) )
+        (?P<is> \s*=\s*["']? | \s*:\s*["'] | \s*:\s*(?=(?:bearer|basic)\s|\S{16})
+            | \s+(?!\(?(?:s3://|arn:))(?=\S{24}) )
         (?: (?:bearer|basic)\s+ )? (?P<value> (?!\[redacted\]) [^\s"',;&)\]}]{4,} )"""
 )
 # AWS's secret access keys have 40 characters; session tokens some hundred.
