@@ -82,6 +82,8 @@ def test_a_remembered_cluster_that_has_ended_is_looked_for_again(house: House) -
     known = recall(house.target, "mine")
     assert known is not None
     assert known.cluster_id == other.id
+    records = [key for key in house.store.objects if key.endswith("submission.json")]
+    assert len(records) == 2, "the attempt that failed has left a record of its own"
 
 
 def test_two_targets_remember_apart(house: House) -> None:

@@ -39,13 +39,14 @@ def submit_again(
     before = read_submission(target, run_id)
     _require_shipped(target, before)
 
-    def prepare(destination: Destination) -> Prepared:
+    def prepare(destination: Destination, new_id: str) -> Prepared:
         _require_same_python(before.program, destination)
         run_args = before.args if args is None else args
         again = draft(
             target,
             before.program,
             destination,
+            run_id=new_id,
             args=run_args,
             flags=before.flags,
             secret_refs=before.secrets,

@@ -42,7 +42,8 @@ _WORTH_SAYING = 5_000_000  # bytes: an upload that takes more than a moment
 OnPrepared = Callable[[Submission], None]
 Prepared = tuple[Submission, Sequence[Upload]]
 """A run as it would be on some cluster, and what S3 must have for it."""
-Prepare = Callable[[Destination], Prepared]
+Prepare = Callable[[Destination, str], Prepared]
+"""Makes the run with this id for a cluster."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +81,8 @@ def submit(
     source = find_own_job(job)
     wanted = cluster or DEFAULT_PROFILES[source.kind]
 
-    def prepare(destination: Destination) -> Prepared:
-        return _prepare(target, job, source, destination, report=report)
+    def prepare(destination: Destination, run_id: str) -> Prepared:
+        return _prepare(target, job, source, destination, run_id=run_id, report=report)
 
     placing = Placing(
         target=target,
@@ -119,11 +120,15 @@ class Placing:
     report: Report = quiet
 
     def place(self) -> Run:
-        """Find where the run goes, prepare it for there, and hand it over. See `submit`."""
+        """Find where the run goes, prepare it for there, and hand it over. See `submit`.
+
+        A cluster that turns out to be gone leaves no second record: the id stays the run's.
+        """
+        run_id = make_run_id(self.target.clock.now(), secrets.token_hex(3))
         known = recall(self.target, self.wanted)
         if known is not None:
             try:
-                return self._hand_over(known)
+                return self._hand_over(known, run_id)
             except OutcomeUnknownError:
                 raise
             except (AwsError, NotFoundError):
@@ -131,11 +136,13 @@ class Placing:
                 forget(self.target, self.wanted)
         from selfserve.usecases.find_destination import find_destination
 
-        return self._hand_over(find_destination(self.target, self.wanted, self.load_profile))
+        return self._hand_over(
+            find_destination(self.target, self.wanted, self.load_profile), run_id
+        )
 
-    def _hand_over(self, destination: Destination) -> Run:
+    def _hand_over(self, destination: Destination, run_id: str) -> Run:
         target, report = self.target, self.report
-        submission, uploads = self.prepare(destination)
+        submission, uploads = self.prepare(destination, run_id)
         step = to_step(submission, destination.applications)
         _record(target, submission, _unseen(uploads, destination, target), report)
         self.on_prepared(submission)
@@ -151,7 +158,13 @@ class Placing:
 
 
 def _prepare(
-    target: Target, job: Job, source: JobSource, destination: Destination, *, report: Report
+    target: Target,
+    job: Job,
+    source: JobSource,
+    destination: Destination,
+    *,
+    run_id: str,
+    report: Report,
 ) -> Prepared:
     flags, files = ship_flags(job.flags, bucket=target.bucket)
     with ThreadPoolExecutor(1) as elsewhere:
@@ -162,6 +175,7 @@ def _prepare(
         target,
         package.program,
         destination,
+        run_id=run_id,
         args=job.args,
         flags=flags,
         secret_refs=job.secrets,
@@ -174,13 +188,12 @@ def draft(
     program: Program,
     destination: Destination,
     *,
+    run_id: str,
     args: tuple[str, ...],
     flags: tuple[str, ...],
     secret_refs: tuple[SecretRef, ...],
 ) -> Submission:
-    """A new run of `program` at `destination`, with an id of its own."""
-    now = target.clock.now()
-    run_id = make_run_id(now, secrets.token_hex(3))
+    """A new run of `program` at `destination`."""
     return Submission(
         run_id=run_id,
         program=program,
@@ -191,7 +204,7 @@ def draft(
         is_transient=destination.cluster_id is None,
         profile=destination.profile,
         owner=target.user,
-        created=now,
+        created=target.clock.now(),
         secrets=secret_refs,
         release=destination.release,
         hourly_cost=destination.hourly_cost,
