@@ -22,9 +22,10 @@ if TYPE_CHECKING:
     from selfserve.core.run import StreamName
     from selfserve.core.why.verdict import Verdict
     from selfserve.usecases.follow import FinishedRun
+    from selfserve.usecases.placing import OnPrepared
     from selfserve.usecases.progress import Report
     from selfserve.usecases.runs import Run
-    from selfserve.usecases.submit import Job, OnPrepared
+    from selfserve.usecases.submit import Job
     from selfserve.usecases.target import Target
 
     Start = Callable[[Target, OnPrepared, Report], Run]

@@ -11,9 +11,10 @@ from selfserve.core.python_target import in_words
 from selfserve.core.run import Submission
 from selfserve.errors import BadInputError, NotFoundError
 from selfserve.usecases.destination import Destination, LoadProfile
+from selfserve.usecases.placing import OnPrepared, Placing, Prepared
 from selfserve.usecases.progress import Report, quiet
 from selfserve.usecases.runs import Run, read_submission
-from selfserve.usecases.submit import DEFAULT_PROFILES, OnPrepared, Placing, Prepared, draft
+from selfserve.usecases.submit import DEFAULT_PROFILES, draft
 from selfserve.usecases.target import Target
 
 

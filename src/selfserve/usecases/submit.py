@@ -1,34 +1,26 @@
-"""Submit a job: ship it, write down what is asked for, and hand it to EMR as a step.
+"""Submit a job: what the user's files and flags come to, as a run on its way to EMR.
 
-The step goes to a live cluster, or into the launch of a cluster that lives for
-this run only. `follow.py` watches it from then on.
+`placing.py` hands it over, `follow.py` watches it from then on.
 """
 
-import secrets
-from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
 from pathlib import Path
 
 from selfserve import __version__
-from selfserve.core.launch import StepSpec
 from selfserve.core.naming import run_prefix
-from selfserve.core.package import Upload
 from selfserve.core.program import JobKind, Program, SecretRef
-from selfserve.core.run import Placement, Submission, make_run_id
+from selfserve.core.run import Submission
 from selfserve.core.secret_refs import check_secrets
 from selfserve.core.spark_flags import check_flags
-from selfserve.core.step import to_step
-from selfserve.errors import AwsError, NotFoundError, OutcomeUnknownError
 from selfserve.packing.sources import JobSource, find_job
 from selfserve.usecases.destination import Destination, LoadProfile
 from selfserve.usecases.flag_files import ship_flags
-from selfserve.usecases.known_clusters import forget, recall, remember
 from selfserve.usecases.origin import find_origin
 from selfserve.usecases.packaging import Bench, Wish, make_package
-from selfserve.usecases.progress import Note, Report, Waiting, quiet
-from selfserve.usecases.runs import Run, find_step_of_run, save_placement, save_submission
+from selfserve.usecases.placing import OnPrepared, Placing, Prepared
+from selfserve.usecases.progress import Report, quiet
+from selfserve.usecases.runs import Run
 from selfserve.usecases.target import Target
 
 DEFAULT_PROFILES = {
@@ -36,14 +28,6 @@ DEFAULT_PROFILES = {
     JobKind.JAR: "spark-ml",
     JobKind.SQL: "hive-batch",
 }
-_STEP_APPEARS_WITHIN = timedelta(minutes=2)
-_WORTH_SAYING = 5_000_000  # bytes: an upload that takes more than a moment
-
-OnPrepared = Callable[[Submission], None]
-Prepared = tuple[Submission, Sequence[Upload]]
-"""A run as it would be on some cluster, and what S3 must have for it."""
-Prepare = Callable[[Destination, str], Prepared]
-"""Makes the run with this id for a cluster."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,56 +91,6 @@ def find_own_job(job: Job) -> JobSource:
     return source
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Placing:
-    """One run on its way to EMR."""
-
-    target: Target
-    wanted: str
-    """The name or id of a cluster, or a profile."""
-    prepare: Prepare
-    load_profile: LoadProfile
-    on_prepared: OnPrepared = lambda _: None
-    report: Report = quiet
-
-    def place(self) -> Run:
-        """Find where the run goes, prepare it for there, and hand it over. See `submit`.
-
-        A cluster that turns out to be gone leaves no second record: the id stays the run's.
-        """
-        run_id = make_run_id(self.target.clock.now(), secrets.token_hex(3))
-        known = recall(self.target, self.wanted)
-        if known is not None:
-            try:
-                return self._hand_over(known, run_id)
-            except OutcomeUnknownError:
-                raise
-            except (AwsError, NotFoundError):
-                # Most likely the cluster has ended. If not, the same error comes again.
-                forget(self.target, self.wanted)
-        from selfserve.usecases.find_destination import find_destination
-
-        return self._hand_over(
-            find_destination(self.target, self.wanted, self.load_profile), run_id
-        )
-
-    def _hand_over(self, destination: Destination, run_id: str) -> Run:
-        target, report = self.target, self.report
-        submission, uploads = self.prepare(destination, run_id)
-        step = to_step(submission, destination.applications)
-        _record(target, submission, _unseen(uploads, destination, target), report)
-        self.on_prepared(submission)
-        if destination.cluster_id is not None:
-            placement = _add_step(target, destination.cluster_id, submission, step, report=report)
-            seen = replace(destination, runner_uri=submission.program.main_uri)
-            remember(target, self.wanted, seen)
-        else:
-            placement = _launch_for(target, destination, submission, step, report=report)
-        run = Run(submission, placement)
-        save_placement(target.store, run)
-        return run
-
-
 def _prepare(
     target: Target,
     job: Job,
@@ -210,93 +144,3 @@ def draft(
         hourly_cost=destination.hourly_cost,
         selfserve=__version__,
     )
-
-
-def _unseen(
-    uploads: Sequence[Upload], destination: Destination, target: Target
-) -> Sequence[Upload]:
-    """All but the runner, if the cluster has run this very runner before."""
-    return [upload for upload in uploads if upload.uri(target.bucket) != destination.runner_uri]
-
-
-def _record(
-    target: Target, submission: Submission, uploads: Sequence[Upload], report: Report
-) -> None:
-    """Store what S3 lacks, then what is about to be asked for."""
-    for upload in _absent(target, uploads):
-        if upload.size > _WORTH_SAYING:
-            report(Note(f"Uploading {upload.size / 1e6:.0f} MB to s3://{target.bucket}."))
-        for part in (*upload.companions, upload):
-            _store(target, part)
-    save_submission(target.store, submission)
-
-
-def _absent(target: Target, uploads: Sequence[Upload]) -> list[Upload]:
-    with ThreadPoolExecutor(max(len(uploads), 1)) as pool:
-        there = list(pool.map(lambda upload: target.store.exists(upload.key), uploads))
-    return [upload for upload, is_there in zip(uploads, there, strict=True) if not is_there]
-
-
-def _store(target: Target, upload: Upload) -> None:
-    """Store one object."""
-    if upload.path is not None:
-        target.store.put_file(upload.key, upload.path)
-    else:
-        target.store.put(upload.key, upload.body)
-
-
-def _add_step(
-    target: Target, cluster_id: str, submission: Submission, step: StepSpec, *, report: Report
-) -> Placement:
-    try:
-        step_id = target.backend.add_steps(cluster_id, [step])[0]
-    except OutcomeUnknownError:
-        found = _look_for_step(target, cluster_id, submission.run_id, report)
-        if found is None:
-            raise
-        step_id = found
-    report(Note(f"Run {submission.run_id}: {submission.job} on cluster {submission.cluster}."))
-    return Placement(cluster_id, step_id)
-
-
-def _launch_for(
-    target: Target,
-    destination: Destination,
-    submission: Submission,
-    step: StepSpec,
-    *,
-    report: Report,
-) -> Placement:
-    resolved, name = destination.resolved, submission.cluster
-    if resolved is None:
-        raise ValueError("neither a live cluster nor a profile to launch one from")
-    from selfserve.usecases.launching import launch
-
-    launched = launch(target, resolved, name=name, steps=[step], keep_alive=False, report=report)
-    report(
-        Note(
-            f"Run {submission.run_id}: {submission.job} on a {resolved.name} cluster of its own, "
-            f"{launched.cluster_id}, which ends with it."
-        )
-    )
-    step_id = _look_for_step(target, launched.cluster_id, submission.run_id, report)
-    if step_id is None:
-        raise AwsError(
-            f"EMR does not list the step of run {submission.run_id}.",
-            hint=f"Look at its cluster: selfserve status {launched.cluster_id}",
-        )
-    return Placement(launched.cluster_id, step_id)
-
-
-def _look_for_step(target: Target, cluster_id: str, run_id: str, report: Report) -> str | None:
-    """Wait until EMR lists the run's step: it does so soon after it has accepted it."""
-    started = target.clock.now()
-    for pause in target.pace.steps():
-        step = find_step_of_run(target, cluster_id, run_id)
-        if step is not None:
-            return step.id
-        if target.clock.now() - started > _STEP_APPEARS_WITHIN:
-            return None
-        report(Waiting(f"EMR to list run {run_id}", since=started))
-        target.clock.sleep(pause)
-    raise AssertionError("a pace has no end")

@@ -6,9 +6,9 @@ from selfserve.core.run import Submission
 from selfserve.errors import InterruptedByUserError
 from selfserve.usecases.cancel import cancel, cancel_unplaced, how_to_finish
 from selfserve.usecases.follow import Emit, FinishedRun, follow
+from selfserve.usecases.placing import OnPrepared
 from selfserve.usecases.progress import Report, quiet
 from selfserve.usecases.runs import Run
-from selfserve.usecases.submit import OnPrepared
 from selfserve.usecases.target import Target
 
 Start = Callable[[OnPrepared, Report], Run]
