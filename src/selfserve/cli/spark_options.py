@@ -41,13 +41,14 @@ class SubmitCommand(TyperCommand):
         super().__init__(*args, **settings)
         declared = typer.Typer(add_completion=False, rich_markup_mode=None)
         declared.command()(_spark_options)
-        flags = [param for param in get_command(declared).params if param.name != "help"]
-        self.params.extend(flags)
+        self._flags = [param for param in get_command(declared).params if param.name != "help"]
+        self.params.extend(self._flags)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401  typer's own
         """Options and JOB are parsed; the job's own arguments are not."""
         at = args.index("--") if "--" in args else len(args)
         ctx.meta[_JOB_ARGS] = tuple(args[at + 1 :]) if "--" in args else None
+        self._leave_out_unused(args[:at])
         try:
             return super().parse_args(ctx, args[:at])
         except typer.TyperException as error:
@@ -55,8 +56,16 @@ class SubmitCommand(TyperCommand):
             if unknown is None or not error.format_message().startswith("No such option"):
                 hint = f"See what it takes: {ctx.command_path} --help"
                 raise BadInputError(error.format_message(), hint=hint) from error
-            known = [option for param in self.params for option in param.opts]
+            known = [option for param in {*self.params, *self._flags} for option in param.opts]
             raise _unknown_option(unknown, known, args[:at], args[at + 1 :]) from error
+
+    def _leave_out_unused(self, args: Sequence[str]) -> None:
+        """Typer builds a validator for every flag, given or not: longer work than parsing."""
+        given = {argument.partition("=")[0] for argument in args}
+        if given & {"--help"}:
+            return
+        unused = [flag for flag in self._flags if not given & set(flag.opts)]
+        self.params = [param for param in self.params if param not in unused]
 
     def format_options(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401  typer's own
         """The job's arguments, then what is selfserve's own, then what is spark-submit's."""
