@@ -442,6 +442,44 @@ SAMPLES = [
         ),
     ),
     (
+        "schema-of-nothing",
+        error(
+            "ValueError",
+            "Some of types cannot be determined by the first 100 rows, please try again with "
+            "sampling",
+        ),
+    ),
+    (
+        "value-of-another-type",
+        error(
+            "TypeError",
+            "field amount: IntegerType can not accept object '17' in type <class 'str'>",
+        ),
+    ),
+    (
+        "value-of-another-type",
+        error(
+            "pyspark.errors.exceptions.base.PySparkTypeError",
+            "[FIELD_DATA_TYPE_UNACCEPTABLE_WITH_NAME] field amount: `IntegerType()` can not "
+            "accept object `17` in type `str`.",
+        ),
+    ),
+    (
+        "column-twice",
+        error(
+            "pyspark.sql.utils.AnalysisException",
+            "Found duplicate column(s) when inserting into s3://lake/joined: `id`",
+        ),
+    ),
+    (
+        "datetime-pattern",
+        error(
+            "pyspark.errors.exceptions.captured.DateTimeException",
+            "[CANNOT_PARSE_TIMESTAMP] Text '2026-1-5' could not be parsed at index 5. Use "
+            "`try_to_timestamp` to tolerate invalid input string and return NULL instead.",
+        ),
+    ),
+    (
         "metastore-unreachable",
         error(
             ANALYSIS,
