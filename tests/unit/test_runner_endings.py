@@ -3,7 +3,8 @@
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -184,6 +185,39 @@ def test_sigterm_before_the_job_began_is_recorded(tmp_path: Path) -> None:
     assert process.returncode == bench.result["exit_code"] == 143
     assert bench.result["signal"] == "SIGTERM"
     assert bench.result["job_started"] is None
+
+
+def test_sigterm_while_a_package_is_fetched_is_no_failure_of_the_package(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.submit(SIMPLE)
+    packed = bench.root / "code.tar.gz"
+    packed.unlink()
+    os.mkfifo(packed)
+
+    with bench.start() as process, open_when_read(packed):
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=DEADLINE_S)
+
+    assert process.returncode == bench.result["exit_code"] == 143
+    assert bench.result["signal"] == "SIGTERM"
+    assert bench.result["exception"] is None
+
+
+@contextmanager
+def open_when_read(fifo: Path) -> Iterator[None]:
+    """Hold the writing end of `fifo`, so that its reader, once it is there, waits for content."""
+    found: list[int] = []
+
+    def is_open() -> bool:
+        with suppress(OSError):  # nobody reads it yet
+            found.append(os.open(fifo, os.O_WRONLY | os.O_NONBLOCK))
+        return bool(found)
+
+    wait_until(is_open)
+    try:
+        yield
+    finally:
+        os.close(found[0])
 
 
 def wait_for_child(pid: int) -> list[psutil.Process]:

@@ -42,6 +42,8 @@ def main(argv: List[str], runner: str, connect: Callable[[str], Storage]) -> int
             else:
                 prepared = prepare(run, storage, folder, runner)
                 ending = Supervisor(prepared, storage, record.save, termination).run()
+        except TerminatedError:
+            ending = Ending(exit_code=SIGTERM_CODE, signal="SIGTERM")
         except Exception as error:  # noqa: BLE001  a full disk, say, or a bug of ours: recorded too
             ending = _ending_by(error)
         record.save(ending)
@@ -50,8 +52,6 @@ def main(argv: List[str], runner: str, connect: Callable[[str], Storage]) -> int
 
 
 def _ending_by(error: Exception) -> Ending:
-    if isinstance(error, TerminatedError):
-        return Ending(exit_code=SIGTERM_CODE, signal="SIGTERM")
     kind, message, text = "selfserve.RunnerError", f"{type(error).__name__}: {error}", ""
     if isinstance(error, JobNotStartedError):
         kind, message = error.kind, str(error)

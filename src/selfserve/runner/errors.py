@@ -28,5 +28,8 @@ class SecretError(JobNotStartedError):
     """A secret cannot be resolved."""
 
 
-class TerminatedError(Exception):
-    """SIGTERM came before the job was started."""
+class TerminatedError(BaseException):
+    """SIGTERM came before the job was started.
+
+    Like KeyboardInterrupt, it passes every `except Exception` on its way, py4j's too.
+    """
