@@ -87,9 +87,7 @@ class Home:
         try:
             return Keys(**json.loads(path.read_text(encoding="utf-8")))
         except FileNotFoundError:
-            keys = Keys(
-                f"{ACCESS_KEY_PREFIX}{secrets.token_hex(_KEY_BYTES // 2).upper()}", _new_secret()
-            )
+            keys = Keys(_new_access_key(), _new_secret())
             write_private(path, json.dumps(asdict(keys)))
             return keys
         except (ValueError, TypeError) as error:
