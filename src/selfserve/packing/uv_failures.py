@@ -27,7 +27,6 @@ _NOT_THERE = re.compile(rf"{_NAME} was not found in the (?:package registry|prov
 _NO_VERSION = re.compile(rf"there (?:is|are) no versions? of {_NAME}{_VERSION}")
 _BAD_HASH = re.compile(rf"Hash mismatch for `{_NAME}{_VERSION}`")
 _FULL = re.compile(r"No space left on device|Disk quota exceeded|os error (28|122)\b")
-_NO_PYTHON = re.compile(r"No interpreter found|python-build-standalone")
 _OFFLINE = re.compile(r"network was disabled")
 _LOGIN = re.compile(
     r"\b(401 Unauthorized|403 Forbidden|407 Proxy)|lack of valid authentication|"
