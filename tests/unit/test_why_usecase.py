@@ -1,6 +1,7 @@
 """Collecting what is known of a run or a cluster, and saying what became of it."""
 
 import gzip
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -36,8 +37,17 @@ def fail(house: House, run: Run, **facts: Any) -> None:
     house.pass_step(run, StepState.RUNNING, StepState.FAILED)
 
 
-def container_log(house: House, run: Run, number: int, text: str, *, stream: str = "stderr") -> str:
-    name = f"containers/{APPLICATION}/container_1700000000000_0001_01_{number:06d}/{stream}.gz"
+def container_log(
+    house: House,
+    run: Run,
+    number: int,
+    text: str,
+    *,
+    stream: str = "stderr",
+    application: str = APPLICATION,
+) -> str:
+    container = f"container_{'_'.join(re.findall('[0-9]+', application))}_01_{number:06d}"
+    name = f"containers/{application}/{container}/{stream}.gz"
     folder = f"selfserve/emr-logs/{run.placement.cluster_id}"
     house.store.put(f"{folder}/{name}", gzip.compress(text.encode()))
     return name
@@ -134,35 +144,81 @@ def test_executors_logs_are_found_by_the_application_in_the_steps_log(house: Hou
     assert diagnosis.verdict.quotes[-1].source == LogSource.STEP_STDERR.value
 
 
-def test_of_many_containers_the_driver_and_those_in_trouble_are_read(house: House) -> None:
+def container_logs_read(house: House, run: Run, *, of: str = APPLICATION) -> list[str]:
+    """The containers whose logs are evidence, as `000002/stderr.gz`, in order."""
+    house.step_log(run, "controller", f"INFO Submitted {of}\n".encode())
+    collected = collect_of_run(house.target, run, step=None, cluster=None, result=None)
+    names = [log.name for log in collected.evidence.logs if log.name.startswith("containers/")]
+    return [name.rpartition("_")[2] for name in names]
+
+
+def test_of_many_containers_the_driver_and_then_the_newest_are_read(house: House) -> None:
     run = house.submit()
-    house.step_log(
-        run,
-        "stderr",
-        b"ERROR YarnScheduler: Lost executor 4: container_1700000000000_0001_01_000005 exited\n",
-    )
     for number in range(1, 61):
         container_log(house, run, number, f"log of {number}\n")
         container_log(house, run, number, "", stream="stdout")
+
+    read = container_logs_read(house, run)
+
+    assert read == [f"{number:06d}/stderr.gz" for number in (1, *range(60, 41, -1))]
+
+
+@pytest.mark.parametrize(
+    ("application", "line", "number"),
+    [
+        pytest.param(
+            APPLICATION,
+            "ERROR YarnScheduler: Lost executor 9 on ip-10-0-1-7: Container from a bad node: "
+            "container_1700000000000_0001_01_000005 on host: ip-10-0-1-7. Exit status: 137",
+            5,
+            id="yarn-names-the-container",
+        ),
+        pytest.param(
+            APPLICATION,
+            "WARN TaskSetManager: Lost task 0.0 in stage 1.0 (TID 4) (ip-10-0-1-7 executor 3): ",
+            4,
+            id="yarn-counts-executors-from-1",
+        ),
+        pytest.param(
+            "app-20261121081153-0003",
+            "ERROR TaskSchedulerImpl: Lost executor 3 on 127.0.0.1: Command exited with code 137",
+            5,
+            id="standalone-counts-executors-from-0",
+        ),
+    ],
+)
+@pytest.mark.parametrize("where", ["client-mode", "cluster-mode"])
+def test_executors_in_trouble_are_read_before_newer_ones(
+    house: House, application: str, line: str, number: int, where: str
+) -> None:
+    run = house.submit()
+    for other in range(2, 61):
+        container_log(house, run, other, "log\n", application=application)
+    if where == "client-mode":
+        house.step_log(run, "stderr", f"{line}\n".encode())
+    else:
+        container_log(house, run, 1, f"{line}\n", application=application)
+
+    read = container_logs_read(house, run, of=application)
+
+    executors = [name for name in read if name != "000001/stderr.gz"]
+    assert f"{number:06d}/stderr.gz" in executors[:2]
+    assert len(read) == 20
+
+
+@pytest.mark.parametrize("damage", ["cut-off", "garbled"])
+def test_of_a_damaged_log_as_much_is_read_as_can_be(house: House, damage: str) -> None:
+    run = house.submit()
+    name = container_log(house, run, 2, "java.io.IOException: No space left on device\n" * 9)
+    key = f"selfserve/emr-logs/{run.placement.cluster_id}/{name}"
+    whole = house.store.get(key) or b""
+    house.store.put(key, whole[:-8] if damage == "cut-off" else whole + b"no gzip at all")
     fail(house, run, application_id=APPLICATION)
-    cluster = house.backend.describe(run.placement.cluster_id)
-    step = house.backend.describe_step(run.placement.cluster_id, run.placement.step_id)
 
-    collected = collect_of_run(house.target, run, step=step, cluster=cluster, result=None)
-    assert collected.evidence.logs[0].source is LogSource.STEP_STDERR
+    diagnosis = ask(house, run)
 
-    house.step_log(run, "stderr", f"{APPLICATION} container_1_01_000005 lost\n".encode())
-    names = [
-        log.name
-        for log in collect_of_run(
-            house.target, run, step=step, cluster=cluster, result=None
-        ).evidence.logs
-        if log.name.startswith("containers/")
-    ]
-    assert len(names) == 20
-    assert "_000001/" in names[0]
-    assert all(name.endswith("stderr.gz") for name in names)
-    assert "_000060/" in names[1]
+    assert diagnosis.verdict is not None
+    assert diagnosis.verdict.kind == "disk-full"
 
 
 def test_logs_that_emr_has_not_copied_are_said_to_be_missing(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from selfserve.backends.base import ObjectStore
-from selfserve.core.cluster import ClusterSummary, Step, StepState
+from selfserve.core.cluster import Cluster, ClusterSummary, Step, StepState
 from selfserve.core.outcome import RunFacts, RunOutcome, RunState, decide_outcome, outcome_key
 from selfserve.core.run import (
     Placement,
@@ -219,7 +219,7 @@ def ask_for_step(target: Target, placement: Placement) -> Step | None:
         return None
 
 
-def ask_for_cluster(target: Target, cluster_id: str) -> ClusterSummary | None:
+def ask_for_cluster(target: Target, cluster_id: str) -> Cluster | None:
     """The cluster; None if EMR has forgotten it."""
     try:
         return target.backend.describe(cluster_id)

@@ -9,10 +9,9 @@ from selfserve.core.run import RunResult, run_id_of_step
 from selfserve.core.why.diagnose import diagnose
 from selfserve.core.why.rules import load_rules
 from selfserve.core.why.verdict import Names, Verdict
-from selfserve.errors import NotFoundError
 from selfserve.usecases.evidence import Collected, collect_of_cluster, collect_of_run
 from selfserve.usecases.follow import FinishedRun
-from selfserve.usecases.outcomes import ask_for_step, fetch_record
+from selfserve.usecases.outcomes import ask_for_cluster, ask_for_step, fetch_record
 from selfserve.usecases.progress import Report, Waiting, quiet
 from selfserve.usecases.runs import Run, complete_run_id
 from selfserve.usecases.status import cluster_status
@@ -69,7 +68,7 @@ def why_run(target: Target, run_id: str, *, report: Report = quiet) -> Diagnosis
         return Diagnosis(summary, record.outcome.cluster_id, run_id)
     placement = record.run.placement
     step = ask_for_step(target, placement)
-    cluster = _ask_for_cluster(target, placement.cluster_id)
+    cluster = ask_for_cluster(target, placement.cluster_id)
     return _judge_run(target, record.run, record.outcome, record.result, step=step, cluster=cluster)
 
 
@@ -149,14 +148,6 @@ def _diagnose(collected: Collected, names: Names, *, has_failed: bool = True) ->
     fitting = tuple(rule for rule in rules if rule.even_if_cancelled)
     verdict = diagnose(collected.evidence, fitting, names)
     return verdict if verdict.is_known else None
-
-
-def _ask_for_cluster(target: Target, cluster_id: str) -> Cluster | None:
-    """The cluster; None if EMR has forgotten it."""
-    try:
-        return target.backend.describe(cluster_id)
-    except NotFoundError:
-        return None
 
 
 def _has_failed(cluster: Cluster) -> bool:
