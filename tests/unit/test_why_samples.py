@@ -60,6 +60,14 @@ CRASHED = error(
 )
 
 SAMPLES = [
+    (
+        "path-on-the-cluster",
+        error(ANALYSIS, "[PATH_NOT_FOUND] Path does not exist: file:/mnt/yarn/data/in.csv."),
+    ),
+    (
+        "path-on-the-cluster",
+        error(ANALYSIS, "Path does not exist: hdfs://ip-10-0-1-7:8020/user/hadoop/in.csv"),
+    ),
     # python
     (
         "import-name-missing",
