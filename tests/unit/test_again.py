@@ -93,9 +93,13 @@ def test_two_targets_remember_apart(house: House) -> None:
     assert recall(other, "mine") is None
 
 
-def test_a_memory_that_cannot_be_read_is_none(house: House) -> None:
+@pytest.mark.parametrize(
+    "text",
+    ["{", "[]", "7", '{"format": 1}', '{"format": 1, "python": 3, "hourly_cost": null}', "{}"],
+)
+def test_a_memory_that_cannot_be_read_is_none(house: House, text: str) -> None:
     (file,) = (house.target.cache / "clusters").iterdir()
-    file.write_text("{")
+    file.write_text(text)
 
     assert recall(house.target, "mine") is None
     assert house.submit().placement.cluster_id == house.cluster.id

@@ -24,9 +24,13 @@ _FORMAT = 1
 def recall(target: Target, wanted: str) -> Destination | None:
     """The live cluster that `wanted` was the last time, if this machine has seen it."""
     try:
-        found: dict[str, Any] = json.loads(_file(target, wanted).read_bytes())  # see `remember`
-    except (OSError, ValueError):  # a memory that cannot be read is none
-        return None
+        return _parse(_file(target, wanted).read_bytes())
+    except (OSError, ValueError, TypeError, KeyError, ArithmeticError):
+        return None  # a memory that cannot be read, or is another version's, is none
+
+
+def _parse(text: bytes) -> Destination | None:
+    found: dict[str, Any] = dict(json.loads(text))  # see `remember`
     if found.pop("format", None) != _FORMAT:
         return None
     python, cost = found.pop("python"), found.pop("hourly_cost")
