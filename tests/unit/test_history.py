@@ -1,6 +1,7 @@
 """The history of runs: order, window, filters, and how little it asks of S3 and EMR."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -277,14 +278,16 @@ def test_other_things_among_the_runs_are_passed_over() -> None:
     assert ids(list_all(make_target(store=store))) == [run_id]
 
 
-def test_who_may_not_write_is_told_all_the_same(house: House) -> None:
+@pytest.mark.parametrize("key_of", [outcome_key, placement_key])
+def test_who_may_not_write_is_told_all_the_same(house: House, key_of: Callable[[str], str]) -> None:
     run = house.submit()
     house.record(run)
     house.pass_step(run, StepState.RUNNING, StepState.COMPLETED)
+    house.store.objects.pop(key_of(run.id), None)
     put = house.store.put
 
     def refuse(key: str, body: bytes, *, only_if_absent: bool = False) -> bool:
-        if key == outcome_key(run.id):
+        if key == key_of(run.id):
             raise AwsError("AWS refused.", hint="Ask your administrator.")
         return put(key, body, only_if_absent=only_if_absent)
 

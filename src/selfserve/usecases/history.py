@@ -111,7 +111,7 @@ def _is_on(run: StoredRun, cluster: str | None) -> bool:
 def _settle(
     target: Target, runs: Sequence[StoredRun], book: "_EmrBook", report: Report
 ) -> Iterator[RunRecord]:
-    runs = [_placed(target, run) for run in runs]
+    runs = [_placed(target, run, report) for run in runs]
     open_runs = [run for run in runs if run.outcome is None]
     book.expect(run.placement for run in open_runs)
     for run in runs:
@@ -121,10 +121,10 @@ def _settle(
             yield conclude(target, run, *book.look_up(run), report=report)
 
 
-def _placed(target: Target, run: StoredRun) -> StoredRun:
+def _placed(target: Target, run: StoredRun, report: Report) -> StoredRun:
     """Search for a run that should long be somewhere; once, as the answer is written down."""
     if run.outcome is None and run.placement is None and is_overdue(target, run.submission):
-        return place(target, run)
+        return place(target, run, report=report)
     return run
 
 

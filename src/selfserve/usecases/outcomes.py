@@ -116,18 +116,19 @@ def fetch_record(target: Target, run_id: str, *, report: Report = quiet) -> RunR
         raise no_run(target, run_id)
     if stored.outcome is not None:
         return RunRecord(stored.submission, stored.placement, stored.result, stored.outcome)
-    stored = place(target, stored)
+    stored = place(target, stored, report=report)
     step, cluster = _ask_emr(target, stored)
     return conclude(target, stored, step, cluster, report=report)
 
 
-def place(target: Target, stored: StoredRun) -> StoredRun:
+def place(target: Target, stored: StoredRun, *, report: Report = quiet) -> StoredRun:
     """Search EMR for a run whose submitter could not write down where it had gone."""
     if stored.placement is not None:
         return stored
     placement = find_placement(target, stored.submission)
     if placement is not None:
-        save_placement(target.store, Run(stored.submission, placement))
+        run = Run(stored.submission, placement)
+        _write_down(lambda: save_placement(target.store, run), f"the place of run {run.id}", report)
     return replace(stored, placement=placement)
 
 
@@ -237,7 +238,14 @@ def _ask_emr(target: Target, stored: StoredRun) -> tuple[Step | None, ClusterSum
 
 
 def _save(target: Target, outcome: RunOutcome, report: Report) -> None:
+    key, body = outcome_key(outcome.run_id), to_json(outcome)
+    what = f"the outcome of run {outcome.run_id}"
+    _write_down(lambda: target.store.put(key, body, only_if_absent=True), what, report)
+
+
+def _write_down(write: Callable[[], object], what: str, report: Report) -> None:
+    """Spare others the question; who may only read can still be told."""
     try:
-        target.store.put(outcome_key(outcome.run_id), to_json(outcome), only_if_absent=True)
-    except AwsError as error:  # who may only read can still be told
-        report(Note(f"The outcome of run {outcome.run_id} could not be written down: {error}"))
+        write()
+    except AwsError as error:
+        report(Note(f"For the next time, {what} could not be written down: {error}"))
