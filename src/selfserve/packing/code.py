@@ -1,12 +1,14 @@
 """Pack a job's own code: its files, and the package of its project."""
 
 import json
+import os
 import tempfile
 from pathlib import Path
 
 from selfserve.packing.archive import Member, PackedArchive, pack
 from selfserve.packing.fingerprint import fingerprint
 from selfserve.packing.listing import list_shipment
+from selfserve.packing.pruning import prune
 from selfserve.packing.sources import JobSource
 from selfserve.packing.uv_tool import Uv
 
@@ -28,6 +30,7 @@ def build_code(job: JobSource, *, cache: Path, uv: Uv | None = None) -> PackedAr
         return known
     packed = pack([Member(file.path, file.source) for file in shipment.files], packages)
     _write_note(note, packed)
+    prune(cache)
     return packed
 
 
@@ -36,7 +39,9 @@ def _read_note(note: Path, packages: Path) -> PackedArchive | None:
         sha256, size, sums_sha256 = json.loads(note.read_text(encoding="utf-8"))
         path = packages / f"{sha256}.tar.gz"
         is_there = path.stat().st_size == size
-    except (FileNotFoundError, ValueError):  # never packed, or swept away, or the note is damaged
+        for used in (note, path):
+            os.utime(used)
+    except (FileNotFoundError, ValueError, TypeError):  # never packed, or pruned, or damaged
         return None
     return PackedArchive(path, sha256, size, sums_sha256) if is_there else None
 

@@ -20,6 +20,7 @@ from selfserve.core.requirements_txt import parse_lock, render_lock
 from selfserve.errors import BadInputError
 from selfserve.packing import installed
 from selfserve.packing.archive import PackedArchive, pack
+from selfserve.packing.pruning import prune
 from selfserve.packing.resolving import FROM_CLUSTER, Resolver, for_target
 from selfserve.packing.uv_failures import explain
 from selfserve.packing.uv_tool import Uv, UvError
@@ -40,11 +41,6 @@ class Dependencies:
     """Every package with its hashes, in the format of requirements.txt; holds no index."""
     pins: tuple[str, ...]
     """`name==version` of each, sorted."""
-
-    @property
-    def lock_sha256(self) -> str:
-        """Of `lock` in UTF-8."""
-        return hashlib.sha256(self.lock.encode()).hexdigest()
 
 
 def build_dependencies(
@@ -81,7 +77,7 @@ def build_dependencies(
         try:
             entry = _build(requirements, target, store, work)
             store.save(key, entry)
-            store.prune()
+            prune(cache)
         except OSError as error:
             raise BadInputError(
                 f"Cannot put the job's packages into {cache}: {error.strerror}.",

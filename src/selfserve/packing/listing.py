@@ -18,11 +18,6 @@ class Shipment:
     left_out: tuple[LeftOut, ...]
     """Sorted by path; of a project, relative to its folder."""
 
-    @property
-    def size(self) -> int:
-        """Bytes, before they are compressed."""
-        return sum(file.size for file in self.files)
-
 
 def list_shipment(job: JobSource, *, cache: Path, uv: Uv | None = None) -> Shipment:
     """Return exactly what is shipped of `job`; builds its project unless `cache` has it.

@@ -60,6 +60,7 @@ def build_project(folder: Path, cache: Path, uv: Uv | None = None) -> BuiltProje
     built = cache / "projects" / fingerprint(walk.files)
     if not built.is_dir():
         _build(folder, walk.files, built, uv or Uv(BUILD_ENVIRONMENT))
+    os.utime(built)  # when it was last used, for `pruning.py`
     result = Walk(built)
     result.add_all()
     return BuiltProject(tuple(result.files), (*walk.left_out, *result.left_out))

@@ -2,38 +2,18 @@
 
 Below the cache folder: `packages/<sha256>.tar.gz`, `dependencies/<key>.json` beside it,
 and `scratch/` for what is being built. Several processes may use it at once: a file
-appears whole or not at all, and what was used within the last hour is never removed.
+appears whole or not at all. `pruning.py` removes what is not used any more.
 """
 
 import contextlib
-import itertools
 import json
 import os
-import shutil
 import tempfile
-import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from selfserve.packing.archive import PackedArchive
-
-Now = Callable[[], float]
-"""Seconds since 1970, as files have it."""
-
-_DAY_S = 24 * 3600
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What the cache may keep."""
-
-    total_bytes: int = 5 * 1000**3
-    unused_s: float = 60 * _DAY_S
-    in_use_s: float = 3600
-    """Somebody may still be uploading what was used this recently."""
-    scratch_s: float = _DAY_S
-    """A build that is older than this has been killed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +28,7 @@ class Entry:
 class WheelCache:
     """The archives of dependencies below `folder`."""
 
-    def __init__(self, folder: Path, *, limits: Limits | None = None, now: Now = time.time) -> None:
-        self._folder = folder
-        self._limits = limits or Limits()
-        self._now = now
+    def __init__(self, folder: Path) -> None:
         self.packages = folder / "packages"
         self._entries = folder / "dependencies"
         self._scratch = folder / "scratch"
@@ -96,38 +73,3 @@ class WheelCache:
         self._scratch.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=self._scratch, ignore_cleanup_errors=True) as name:
             yield Path(name)
-
-    def prune(self) -> None:
-        """Remove what nobody has used for long, and the oldest above the limit of size."""
-        now, limits = self._now(), self._limits
-        archives = _by_last_use(self.packages.glob("*.tar.gz"))
-        total = sum(size for _, size, _ in archives)
-        for used, size, path in archives:
-            is_too_much = total > limits.total_bytes and now - used > limits.in_use_s
-            if is_too_much or now - used > limits.unused_s:
-                path.unlink(missing_ok=True)
-                total -= size
-        for used, _, path in _by_last_use(self._entries.glob("*.json")):
-            if now - used > limits.unused_s:
-                path.unlink(missing_ok=True)
-        left = itertools.chain(self._scratch.glob("*"), self.packages.glob(".packing-*"))
-        for used, _, path in _by_last_use(left):
-            if now - used > limits.scratch_s:
-                _remove(path)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)
-
-
-def _by_last_use(paths: Iterable[Path]) -> list[tuple[float, int, Path]]:
-    """Time of last use, bytes and path, oldest first, of those that are still there."""
-    found = []
-    for path in paths:
-        with contextlib.suppress(FileNotFoundError):
-            facts = path.stat()
-            found.append((facts.st_mtime, facts.st_size, path))
-    return sorted(found)
