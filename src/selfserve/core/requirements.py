@@ -12,6 +12,7 @@ from typing import Any
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.utils import canonicalize_name
 
 from selfserve.core.program import PythonTarget
 from selfserve.errors import BadInputError
@@ -77,6 +78,11 @@ def parse_requirement(text: str, place: str) -> Requirement:
     if requirement.url is not None:
         check_url(requirement.url, place)
     return requirement
+
+
+def name_of(requirement: str) -> str:
+    """The canonical name of the package that a valid `requirement` asks for."""
+    return canonicalize_name(Requirement(requirement).name)
 
 
 def check_url(url: str, place: str) -> None:

@@ -3,21 +3,15 @@
 Pure. Formats: https://peps.python.org/pep-0723/ and https://peps.python.org/pep-0621/
 """
 
-import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from selfserve.core.inline_metadata import find_inline_metadata
 from selfserve.core.requirements import Requirements, RequirementsKind, parse_requirement
 from selfserve.errors import BadInputError
-
-# The reference implementation's expression, from PEP 723.
-_BLOCK = re.compile(
-    r"(?m)^# /// (?P<type>[a-zA-Z0-9-]+)$\s(?P<content>(^#(| .*)$\s)+)^# ///$", re.MULTILINE
-)
-_BLOCK_START = re.compile(r"^# /// script\s*$", re.MULTILINE)
 
 
 def parse_inline(script: str, path: Path) -> Requirements | None:
@@ -26,24 +20,9 @@ def parse_inline(script: str, path: Path) -> Requirements | None:
     Raises:
         BadInputError: the block is there twice, is not closed, or says nonsense.
     """
-    text = script.replace("\r\n", "\n")
-    blocks = [match for match in _BLOCK.finditer(text) if match["type"] == "script"]
-    if len(blocks) > 1:
-        raise BadInputError(
-            f"{path} has {len(blocks)} blocks of inline metadata; one is allowed.",
-            hint=f"See where they are: grep -n '^# /// script' '{path}'",
-        )
-    if not blocks:
-        if found := _BLOCK_START.search(text):
-            line = text.count("\n", 0, found.start()) + 1
-            raise BadInputError(
-                f"{path}:{line}: the inline metadata is not closed by a line '# ///', "
-                "or a line in between does not begin with '# '.",
-                hint="See how it should look: https://peps.python.org/pep-0723/",
-            )
+    content = find_inline_metadata(script, path)
+    if content is None:
         return None
-    lines = blocks[0]["content"].splitlines()
-    content = "\n".join(line[2:] if line.startswith("# ") else line[1:] for line in lines)
     table = _Table(load_toml(content, path, where="the inline metadata"), path)
     return Requirements(
         RequirementsKind.INLINE,

@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
 
 from selfserve.core.program import PythonTarget
 from selfserve.core.python_target import in_words
-from selfserve.core.requirements import Requirements, check_python
+from selfserve.core.requirements import Requirements, check_python, name_of
 from selfserve.core.requirements_txt import parse_lock, render_lock
 from selfserve.errors import BadInputError
 from selfserve.packing import installed
@@ -129,13 +128,13 @@ def _build(
 
 
 def _number(lock: str) -> str:
-    names = {_name_of(pin) for pin in parse_lock(lock)}
+    names = {name_of(pin) for pin in parse_lock(lock)}
     return "1 package" if len(names) == 1 else f"{len(names)} packages"
 
 
 def _to_install(requirements: Requirements) -> list[str]:
     """The dependencies that do not come from the cluster."""
-    return [text for text in requirements.dependencies if _name_of(text) not in FROM_CLUSTER]
+    return [text for text in requirements.dependencies if name_of(text) not in FROM_CLUSTER]
 
 
 def _probe(
@@ -179,11 +178,7 @@ class _Installation:
 
 
 def _is(name: str, pin: str) -> bool:
-    return _name_of(pin) == name
-
-
-def _name_of(requirement: str) -> str:
-    return canonicalize_name(Requirement(requirement).name)
+    return name_of(pin) == name
 
 
 def _pack(
@@ -192,7 +187,7 @@ def _pack(
     found = installed.distributions(folder)
     if not found:  # all of the lock is for other targets
         return Entry(None, "", ())
-    direct = {_name_of(text) for text in requirements.dependencies}
+    direct = {name_of(text) for text in requirements.dependencies}
     for name in sorted(installed.names_required(found) & set(FROM_CLUSTER) - direct):
         report(f"{name} comes from the cluster and is not shipped")
     shipped = {installed.name_of(one): one.version for one in found}
@@ -205,14 +200,14 @@ def _pack(
 def _is_shipped(pin: str, shipped: dict[str, str]) -> bool:
     """Whether a line of an exported lock, which is for every target, is what was installed."""
     requirement = Requirement(pin)
-    version = shipped.get(_name_of(pin))
+    version = shipped.get(name_of(pin))
     return version is not None and requirement.specifier.contains(version, prereleases=True)
 
 
 def _notes_about_spark(requirements: Requirements, spark: str | None) -> Iterable[str]:
     for text in requirements.dependencies:
         requirement = Requirement(text)
-        name = _name_of(text)
+        name = name_of(text)
         if name not in FROM_CLUSTER:
             continue
         yield f"{name} comes from the cluster and is not shipped"

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-_INLINE_METADATA = b"# /// script"
+from selfserve.core.inline_metadata import has_inline_metadata
 
 
 def may_need_packages(job: Path, *, explicit: Path | None, project: Path | None) -> bool:
@@ -13,4 +13,4 @@ def may_need_packages(job: Path, *, explicit: Path | None, project: Path | None)
     script = job / "__main__.py" if job.is_dir() else job
     if (folder / "requirements.txt").exists():
         return True
-    return script.is_file() and _INLINE_METADATA in script.read_bytes()
+    return script.is_file() and has_inline_metadata(script.read_bytes())

@@ -6,10 +6,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from selfserve.core.requirements import Requirements, RequirementsKind
+from selfserve.core.requirements import Requirements, RequirementsKind, name_of
 from selfserve.core.requirements_toml import load_toml, parse_inline, parse_project
 from selfserve.core.requirements_txt import Line, LineKind, parse_requirements_txt
 from selfserve.errors import BadInputError
@@ -150,7 +149,7 @@ def _lock_of(folder: Path) -> Path | None:
 def _without_own_name(found: Requirements, document: dict[str, dict[str, str]]) -> Requirements:
     """A project may name its own extras; those are not expanded."""
     own = canonicalize_name(document["project"].get("name", ""))
-    named = [text for text in found.dependencies if _name_of(text) == own]
+    named = [text for text in found.dependencies if name_of(text) == own]
     if named:
         make_lock = f"uv lock --project '{found.path.parent}'"
         raise BadInputError(
@@ -158,10 +157,6 @@ def _without_own_name(found: Requirements, document: dict[str, dict[str, str]]) 
             hint=f"Make a lock, which holds what that means: {make_lock}",
         )
     return found
-
-
-def _name_of(requirement: str) -> str:
-    return canonicalize_name(Requirement(requirement).name)
 
 
 @dataclass(slots=True)
@@ -202,7 +197,7 @@ class _TextFile:
 
     def _add_hashes(self, line: Line) -> None:
         if line.hashes:
-            name = _name_of(line.text)
+            name = name_of(line.text)
             self.hashes[name] = self.hashes.get(name, frozenset()) | line.hashes
 
     def _add_own(self, folder: Path) -> None:

@@ -5,11 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
-
 from selfserve.core.program import PythonTarget
-from selfserve.core.requirements import Requirements, RequirementsKind
+from selfserve.core.requirements import Requirements, RequirementsKind, name_of
 from selfserve.core.requirements_txt import (
     LineKind,
     parse_lock,
@@ -67,8 +64,8 @@ class Resolver:
         wanted = self._write("probe.in", requirements.options, [requirement])
         folder = requirements.path.absolute().parent
         pins = parse_lock(self._compile(target, wanted, folder=folder))
-        name = _name_of(requirement)
-        return next((pin for pin in pins if _name_of(pin) == name), "")
+        name = name_of(requirement)
+        return next((pin for pin in pins if name_of(pin) == name), "")
 
     def _compile(self, target: PythonTarget, wanted: Path, *extra: str, folder: Path) -> str:
         excluded = self._write("excludes.txt", FROM_CLUSTER)
@@ -98,8 +95,8 @@ class Resolver:
         exported = self._write("exported.txt", requirements.options, [*pins])
         folder = requirements.path.absolute().parent
         found = parse_lock(self._compile(target, exported, folder=folder))
-        names = {_name_of(pin) for pin in pins}
-        return render_lock({pin: known for pin, known in found.items() if _name_of(pin) in names})
+        names = {name_of(pin) for pin in pins}
+        return render_lock({pin: known for pin, known in found.items() if name_of(pin) in names})
 
     def _check_in_date(
         self, requirements: Requirements, of_what: Sequence[str], folder: Path
@@ -128,7 +125,7 @@ def _heed_hashes(
     """Keep the hashes that the author has given: uv replaces them by those of the index."""
     heeded = {}
     for pin, hashes in lock.items():
-        given = requirements.hashes.get(_name_of(pin))
+        given = requirements.hashes.get(name_of(pin))
         heeded[pin] = hashes & given if given else hashes
         if given and not heeded[pin]:
             raise BadInputError(
@@ -137,7 +134,3 @@ def _heed_hashes(
                 "anew: uv pip compile --generate-hashes",
             )
     return heeded
-
-
-def _name_of(requirement: str) -> str:
-    return canonicalize_name(Requirement(requirement).name)

@@ -3,12 +3,12 @@
 Reads names, sizes and Python's imports, and nothing else; it runs at every submission.
 """
 
-import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from selfserve.core.did_you_mean import closest
+from selfserve.core.inline_metadata import has_inline_metadata
 from selfserve.core.program import Entry, EntryKind, JobKind
 from selfserve.core.shipping import why_file_is_not_shipped
 from selfserve.errors import BadInputError
@@ -27,8 +27,6 @@ _HINTS = {
     ".egg": "Submit the script that uses it: selfserve submit JOB.py --py-files '{path}'",
     ".whl": "Submit the script that uses it: selfserve submit JOB.py --py-files '{path}'",
 }
-_INLINE_METADATA = re.compile(rb"^# /// script\s*$", re.MULTILINE)
-"""https://packaging.python.org/specifications/inline-script-metadata/"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +133,7 @@ def _project_of(script: Path) -> Path | None:
     uv does the same: https://docs.astral.sh/uv/guides/scripts/
     """
     project = find_project_above(script.parent)
-    if project is None or _INLINE_METADATA.search(script.read_bytes()):
+    if project is None or has_inline_metadata(script.read_bytes()):
         return None
     packages = project.packages()
     is_inside = any(script.is_relative_to(package) for package in packages.values())
