@@ -13,7 +13,8 @@ from fakes import NOON, FakeBackend, MemoryStore
 from run_house import House
 from selfserve.core.cluster import StepState
 from selfserve.core.naming import run_prefix
-from selfserve.core.outcome import RunFacts, RunOutcome, RunState, decide_outcome, outcome_key
+from selfserve.core.outcome import RunOutcome, RunState, outcome_key
+from selfserve.core.outcome_decision import RunFacts, decide_outcome
 from selfserve.core.program import JobKind, Program
 from selfserve.core.run import (
     Placement,

@@ -9,7 +9,8 @@ import pytest
 
 from fakes import NOON
 from selfserve.core.cluster import ClusterState, ClusterSummary, Step, StepState
-from selfserve.core.outcome import RunFacts, RunOutcome, RunState, decide_outcome
+from selfserve.core.outcome import RunOutcome, RunState
+from selfserve.core.outcome_decision import RunFacts, decide_outcome
 from selfserve.core.program import JobKind, Program
 from selfserve.core.run import HourlyCost, JobException, Placement, RunResult, Submission
 from selfserve.core.run_json import from_json, to_json

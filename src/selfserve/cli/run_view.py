@@ -72,17 +72,11 @@ def record_in_words(record: "RunRecord") -> str:
     outcome, result = record.outcome, record.result
     if record.run and result and outcome.state in {"SUCCEEDED", "FAILED"}:
         return run_in_words(record.run, result)
-    took = f" after {to_words(outcome.timeline.took)}" if outcome.timeline.took else ""
-    end = {
-        "SUCCEEDED": "succeeded",
-        "FAILED": f"failed{took}",
-        "CANCELLED": f"was cancelled{took}",
-        "LOST": f"was lost{took}",
-        "NEVER_STARTED": "never started",
-        "UNKNOWN": "has ended, nobody knows how",
-    }.get(outcome.state, f"is {outcome.state}")
+    took = outcome.timeline.took if outcome.state in {"FAILED", "CANCELLED", "LOST"} else None
+    after = f" after {to_words(took)}" if took else ""
     says_more = outcome.reason and outcome.reason != "it was cancelled"
-    return f"Run {record.id} {end}{f': {outcome.reason}' if says_more else ''}."
+    reason = f": {outcome.reason}" if says_more else ""
+    return f"Run {record.id} {outcome.state.in_words}{after}{reason}."
 
 
 def record_in_parts(record: "RunRecord", *, on: str) -> Iterator[tuple[str, str]]:

@@ -11,7 +11,8 @@ from datetime import timedelta
 
 from selfserve.backends.base import ObjectStore
 from selfserve.core.cluster import Cluster, ClusterSummary, Step, StepState
-from selfserve.core.outcome import RunFacts, RunOutcome, RunState, decide_outcome, outcome_key
+from selfserve.core.outcome import RunOutcome, RunState, outcome_key
+from selfserve.core.outcome_decision import RunFacts, decide_outcome
 from selfserve.core.run import (
     Placement,
     RunResult,
@@ -200,9 +201,9 @@ def failure_of(
     if outcome.state in {RunState.LOST, RunState.NEVER_STARTED}:
         if cluster is not None and not cluster.state.is_live:
             return cluster_failed(cluster)
-        what = "was lost" if outcome.state is RunState.LOST else "never started"
         return ClusterFailedError(
-            f"{job} {what}: {reason}", hint=f"Submit it again: selfserve submit --again {run_id}"
+            f"{job} {outcome.state.in_words}: {reason}",
+            hint=f"Submit it again: selfserve submit --again {run_id}",
         )
     if outcome.state is RunState.UNKNOWN:
         return NotFoundError(

@@ -19,14 +19,6 @@ from selfserve.usecases.target import Target
 
 _BEGINS_LIKE_A_RUN = re.compile(r"r-\d{8}")
 _IDLE = re.compile(r"(?i)\bidle\b|auto-?terminat")
-_ENDS = {
-    RunState.SUCCEEDED: "succeeded",
-    RunState.FAILED: "failed",
-    RunState.CANCELLED: "was cancelled",
-    RunState.LOST: "was lost",
-    RunState.NEVER_STARTED: "never started",
-    RunState.UNKNOWN: "has ended, nobody knows how",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +122,7 @@ def _summary(job: str, outcome: RunOutcome) -> str:
         return f"{run} has not ended: it is {outcome.state}."
     is_said = outcome.reason and outcome.state is not RunState.FAILED
     reason = f": {outcome.reason.rstrip('.')}" if is_said else ""
-    return f"{run} {_ENDS[outcome.state]}{reason}."
+    return f"{run} {outcome.state.in_words}{reason}."
 
 
 def _judge_cluster(target: Target, cluster: Cluster, failed_run: str | None) -> Diagnosis:
