@@ -48,6 +48,7 @@ def submit_again(
             before.program,
             destination,
             run_id=new_id,
+            created=target.clock.now(),
             args=run_args,
             flags=before.flags,
             secret_refs=before.secrets,

@@ -6,10 +6,9 @@ for certain; S3 is asked whether it has them.
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from selfserve.core.launch import StepSpec
-from selfserve.core.naming import run_prefix
 from selfserve.core.package import Upload
 from selfserve.core.program import JobKind, Program
 from selfserve.core.run import Submission
@@ -24,7 +23,7 @@ from selfserve.usecases.find_destination import find_destination, of_profile
 from selfserve.usecases.flag_files import ship_flags
 from selfserve.usecases.packaging import Bench, Wish, make_package
 from selfserve.usecases.progress import Report, quiet
-from selfserve.usecases.submit import DEFAULT_PROFILES, Job, find_own_job
+from selfserve.usecases.submit import DEFAULT_PROFILES, Job, draft, find_own_job
 from selfserve.usecases.target import Place, Target
 
 NO_RUN = "RUN"
@@ -91,7 +90,17 @@ def dry_run(
     bench = Bench(place.bucket, peeked.cache if peeked else cache_folder(), report)
     flags, flag_files = ship_flags(job.flags, bucket=place.bucket)
     package = make_package(source, job.wish, destination, bench)
-    submission = _draft(place, destination, package.program, job, flags)
+    submission = draft(
+        place,
+        package.program,
+        destination,
+        run_id=NO_RUN,
+        created=SystemClock().now(),
+        args=job.args,
+        flags=flags,
+        secret_refs=job.secrets,
+    )
+    submission = replace(submission, cluster=destination.name or destination.profile or NO_RUN)
     files, left_out = _list_files(source, bench)
     return DryRun(
         place=place,
@@ -102,26 +111,6 @@ def dry_run(
         left_out=left_out,
         packages_from=_name_requirements(source, job.wish),
         objects=tuple(_look(peeked, place, submission, (*package.uploads, *flag_files))),
-    )
-
-
-def _draft(
-    place: Place, destination: Destination, program: Program, job: Job, flags: tuple[str, ...]
-) -> Submission:
-    return Submission(
-        run_id=NO_RUN,
-        program=program,
-        args=job.args,
-        flags=flags,
-        run_uri=f"s3://{place.bucket}/{run_prefix(NO_RUN)}",
-        cluster=destination.name or destination.profile or NO_RUN,
-        is_transient=destination.cluster_id is None,
-        profile=destination.profile,
-        owner=place.user,
-        created=SystemClock().now(),
-        secrets=job.secrets,
-        release=destination.release,
-        hourly_cost=destination.hourly_cost,
     )
 
 

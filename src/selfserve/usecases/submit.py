@@ -5,6 +5,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 
 from selfserve import __version__
@@ -21,7 +22,7 @@ from selfserve.usecases.packaging import Bench, Wish, make_package
 from selfserve.usecases.placing import OnPrepared, Placing, Prepared
 from selfserve.usecases.progress import Report, quiet
 from selfserve.usecases.runs import Run
-from selfserve.usecases.target import Target
+from selfserve.usecases.target import Place, Target
 
 DEFAULT_PROFILES = {
     JobKind.PYTHON: "spark-ml",
@@ -110,6 +111,7 @@ def _prepare(
         package.program,
         destination,
         run_id=run_id,
+        created=target.clock.now(),
         args=job.args,
         flags=flags,
         secret_refs=job.secrets,
@@ -118,11 +120,12 @@ def _prepare(
 
 
 def draft(
-    target: Target,
+    place: Place,
     program: Program,
     destination: Destination,
     *,
     run_id: str,
+    created: datetime,
     args: tuple[str, ...],
     flags: tuple[str, ...],
     secret_refs: tuple[SecretRef, ...],
@@ -133,12 +136,12 @@ def draft(
         program=program,
         args=args,
         flags=flags,
-        run_uri=f"s3://{target.bucket}/{run_prefix(run_id)}",
+        run_uri=f"s3://{place.bucket}/{run_prefix(run_id)}",
         cluster=destination.name or run_id,
         is_transient=destination.cluster_id is None,
         profile=destination.profile,
-        owner=target.user,
-        created=target.clock.now(),
+        owner=place.user,
+        created=created,
         secrets=secret_refs,
         release=destination.release,
         hourly_cost=destination.hourly_cost,
