@@ -6,19 +6,13 @@ import typer
 
 from selfserve.cli.options import invocation
 from selfserve.cli.output import pass_through
+from selfserve.cli.run_options import RunOrCluster
 from selfserve.cli.run_view import record_in_words, record_to_json
 
 if TYPE_CHECKING:  # it loads pydantic
     from selfserve.core.run import StreamName
 
 
-RunOrCluster = Annotated[
-    str,
-    typer.Argument(
-        metavar="RUN|CLUSTER",
-        help="A run's id or its beginning, or a cluster for the newest run on it.",
-    ),
-]
 Follow = Annotated[bool, typer.Option("--follow", "-f", help="Go on until the run is over.")]
 Stderr = Annotated[bool, typer.Option("--stderr", help="The job's stderr instead of its stdout.")]
 Tail = Annotated[

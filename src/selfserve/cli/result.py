@@ -5,15 +5,9 @@ from typing import Annotated
 import typer
 
 from selfserve.cli.options import invocation
+from selfserve.cli.run_options import RunOrCluster
 from selfserve.cli.run_view import record_in_parts, record_to_json
 
-RunOrCluster = Annotated[
-    str,
-    typer.Argument(
-        metavar="RUN|CLUSTER",
-        help="A run's id or its beginning, or a cluster for the newest run on it.",
-    ),
-]
 Wait = Annotated[bool, typer.Option("--wait", help="Return only when the run is over.")]
 
 
