@@ -124,7 +124,7 @@ def _build(
             folder = _Installation(work.uv, scratch, requirements, target).install(lock)
         except UvError as error:
             raise explain(error, target, _probe(resolver, requirements)) from error
-        return _pack(folder, lock, requirements, store, work.report)
+        return _pack(folder, lock, requirements, store, report=work.report)
 
 
 def _number(lock: str) -> str:
@@ -182,7 +182,7 @@ def _is(name: str, pin: str) -> bool:
 
 
 def _pack(
-    folder: Path, lock: str, requirements: Requirements, store: WheelCache, report: Report
+    folder: Path, lock: str, requirements: Requirements, store: WheelCache, *, report: Report
 ) -> Entry:
     found = installed.distributions(folder)
     if not found:  # all of the lock is for other targets

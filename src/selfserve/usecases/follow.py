@@ -54,15 +54,15 @@ def follow(
     step = _follow_step(target, run, output, report)
     cluster = target.backend.describe(run.placement.cluster_id)
     if read_result(target.store, run.id) is None and not output.has_begun:
-        _emit_step_output(target, run, step, emit, report)
-    return _finish(target, run, step, cluster, report)
+        _emit_step_output(target, run, step, emit, report=report)
+    return _finish(target, run, step, cluster, report=report)
 
 
 def wait_for_end(target: Target, run: Run, *, report: Report = quiet) -> FinishedRun:
     """Wait until the run is over, without its output; otherwise as `follow`."""
     step = _follow_step(target, run, None, report)
     cluster = target.backend.describe(run.placement.cluster_id)
-    return _finish(target, run, step, cluster, report)
+    return _finish(target, run, step, cluster, report=report)
 
 
 class _Output:
@@ -100,7 +100,9 @@ def _follow_step(target: Target, run: Run, output: _Output | None, report: Repor
         target.clock.sleep(pause)
 
 
-def _finish(target: Target, run: Run, step: Step, cluster: Cluster, report: Report) -> FinishedRun:
+def _finish(
+    target: Target, run: Run, step: Step, cluster: Cluster, *, report: Report
+) -> FinishedRun:
     """Wait for the end of a cluster of its own, and settle how the run ended."""
     if run.submission.is_transient:
         cluster = _wait_for_end(target, cluster, report)
@@ -159,7 +161,7 @@ class _Watch:
         return self._target.pace.usually_ready if is_first else None
 
 
-def _emit_step_output(target: Target, run: Run, step: Step, emit: Emit, report: Report) -> None:
+def _emit_step_output(target: Target, run: Run, step: Step, emit: Emit, *, report: Report) -> None:
     """Pass on what EMR's own logs have: there was no runner, or it did not get far."""
     is_python = run.submission.program.kind is JobKind.PYTHON
     if step.started is None or (is_python and step.state is not StepState.FAILED):

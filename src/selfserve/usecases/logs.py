@@ -43,7 +43,7 @@ def show_output(
         emit(stream, chunk)
     if record.outcome.state.is_over or not keep_following:
         if not output.has_begun and record.placement is not None and _has_step_log(record):
-            written = _read_step_log(target, record, record.placement, stream, report)
+            written = _read_step_log(target, record, record.placement, stream, report=report)
             if written:
                 emit(stream, written if tail is None else last_lines(written, tail))
         return record
@@ -67,7 +67,7 @@ def _has_step_log(record: RunRecord) -> bool:
 
 
 def _read_step_log(
-    target: Target, record: RunRecord, placement: Placement, stream: StreamName, report: Report
+    target: Target, record: RunRecord, placement: Placement, stream: StreamName, *, report: Report
 ) -> bytes:
     """What EMR's log of the step has; waits for it if the step has just ended."""
     ended = record.outcome.timeline.step_ended
