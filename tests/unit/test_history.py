@@ -96,6 +96,8 @@ def test_runs_of_the_window_are_listed_and_older_ones_are_not_even_read() -> Non
     assert ids(list_all(target)) == made[:8]
     assert ids(list_all(target, since=DAY * 3)) == made[:4]
     assert ids(list_all(target, since=DAY * 30)) == made
+    assert ids(list_all(target, since=DAY * 400_000)) == made
+    assert ids(list_all(target, since=DAY * 999_999)) == made
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ others are asked for cluster by cluster, and are written down if they are over.
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from selfserve.core.cluster import ClusterSummary, Step
 from selfserve.core.naming import S3_PREFIX
@@ -31,6 +31,7 @@ from selfserve.usecases.target import Target
 
 DEFAULT_WINDOW = timedelta(days=7)
 _RUNS = f"{S3_PREFIX}runs/"
+_BEFORE_ALL_RUNS = datetime(2020, 1, 1, tzinfo=UTC)
 _THREADS = 10  # as many connections as botocore keeps
 _LARGEST_CHUNK = 256  # runs that are read before looking whether they are enough
 
@@ -72,7 +73,8 @@ def list_runs(
 
 
 def _newest_first(target: Target, since: timedelta) -> list[str]:
-    earliest = target.clock.now() - since
+    now = target.clock.now()
+    earliest = now - min(since, now - _BEFORE_ALL_RUNS)
     after = f"{_RUNS}r-{earliest:%Y%m%d-%H%M%S}"
     folders = target.store.list_folders(_RUNS, after=after)
     run_ids = (folder.rstrip("/").rpartition("/")[2] for folder in folders)
