@@ -1,6 +1,6 @@
 """`selfserve logs`: what a run has written."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -8,10 +8,7 @@ from selfserve.cli.options import invocation
 from selfserve.cli.output import pass_through
 from selfserve.cli.run_options import RunOrCluster
 from selfserve.cli.run_view import record_in_words, record_to_json
-
-if TYPE_CHECKING:  # it loads pydantic
-    from selfserve.core.run import StreamName
-
+from selfserve.core.run import StreamName
 
 Follow = Annotated[bool, typer.Option("--follow", "-f", help="Go on until the run is over.")]
 Stderr = Annotated[bool, typer.Option("--stderr", help="The job's stderr instead of its stdout.")]
@@ -36,7 +33,6 @@ def logs(
 
     Example: selfserve logs spark-ml --stderr --tail 20
     """
-    from selfserve.core.run import StreamName
     from selfserve.usecases.logs import show_output
     from selfserve.usecases.outcomes import failure_of
     from selfserve.usecases.runs import find_run_id
@@ -47,7 +43,7 @@ def logs(
     shown = 0
     with this.progress() as line:
 
-        def emit(_: "StreamName", chunk: bytes) -> None:
+        def emit(_: StreamName, chunk: bytes) -> None:
             nonlocal shown
             shown += len(chunk)
             line.close()

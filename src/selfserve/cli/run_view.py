@@ -7,10 +7,10 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from selfserve.cli.durations import to_words
+from selfserve.core.outcome import RunCost, RunOutcome
+from selfserve.core.run import Placement, RunResult, Submission
 
-if TYPE_CHECKING:  # they load pydantic
-    from selfserve.core.outcome import RunCost, RunOutcome
-    from selfserve.core.run import Placement, RunResult, Submission
+if TYPE_CHECKING:  # use cases load pydantic
     from selfserve.usecases.outcomes import RunRecord
     from selfserve.usecases.runs import Run
 
@@ -18,7 +18,7 @@ _CENT = Decimal("0.01")
 
 
 def run_to_json(
-    run: "Run", result: "RunResult | None", *, on: str, outcome: "RunOutcome | None" = None
+    run: "Run", result: RunResult | None, *, on: str, outcome: RunOutcome | None = None
 ) -> dict[str, object]:
     """Everything about a run that a machine may want to know while it watches it."""
     submission = run.submission
@@ -57,7 +57,7 @@ def record_to_json(record: "RunRecord", *, on: str) -> dict[str, object]:
     }
 
 
-def run_in_words(run: "Run", result: "RunResult") -> str:
+def run_in_words(run: "Run", result: RunResult) -> str:
     """What became of the run, in one line."""
     took = to_words(result.ended - (result.job_started or result.started))
     application = f", Spark application {result.application_id}" if result.application_id else ""
@@ -100,7 +100,7 @@ def record_in_parts(record: "RunRecord", *, on: str) -> Iterator[tuple[str, str]
     yield "cost", cost_in_words(outcome.cost)
 
 
-def cost_in_words(cost: "RunCost | None") -> str:
+def cost_in_words(cost: RunCost | None) -> str:
     """Such as "$0.10 to $0.42"."""
     if cost is None:
         return "not known"
@@ -108,7 +108,7 @@ def cost_in_words(cost: "RunCost | None") -> str:
     return amount if cost.is_charged else f"nothing on this machine; AWS would charge {amount}"
 
 
-def cost_in_brief(cost: "RunCost | None") -> str:
+def cost_in_brief(cost: RunCost | None) -> str:
     """The same for a table: `-` for what is not known, or not charged."""
     return _amount(cost) if cost is not None and cost.is_charged else "-"
 
@@ -118,21 +118,21 @@ def local_time(moment: datetime) -> str:
     return f"{moment.astimezone():%Y-%m-%d %H:%M:%S}"
 
 
-def _amount(cost: "RunCost") -> str:
+def _amount(cost: RunCost) -> str:
     low, high = cost.low.quantize(_CENT), cost.high.quantize(_CENT)
     if high < _CENT:
         return "less than $0.01"
     return f"${low}" if low == high else f"${low} to ${high}"
 
 
-def _where(submission: "Submission", outcome: "RunOutcome", on: str) -> str:
+def _where(submission: Submission, outcome: RunOutcome, on: str) -> str:
     name = "its own" if submission.is_transient else submission.cluster
     profile = f", profile {submission.profile}" if submission.profile else ""
     ids = f" ({outcome.cluster_id}, step {outcome.step_id})" if outcome.cluster_id else ""
     return f"{name}{ids}{profile}, on {on}"
 
 
-def _timeline(outcome: "RunOutcome") -> Iterator[tuple[str, str]]:
+def _timeline(outcome: RunOutcome) -> Iterator[tuple[str, str]]:
     timeline = outcome.timeline
     for name, moment in (
         ("submitted", timeline.submitted),
@@ -148,7 +148,7 @@ def _timeline(outcome: "RunOutcome") -> Iterator[tuple[str, str]]:
         yield "took", to_words(timeline.took)
 
 
-def _shipped(submission: "Submission") -> Iterator[tuple[str, str]]:
+def _shipped(submission: Submission) -> Iterator[tuple[str, str]]:
     program, origin = submission.program, submission.origin
     if program.lock:
         count = "1 package" if len(program.lock) == 1 else f"{len(program.lock)} packages"
@@ -161,7 +161,7 @@ def _shipped(submission: "Submission") -> Iterator[tuple[str, str]]:
 
 
 def _to_plain(
-    record: "Submission | Placement | RunResult | RunOutcome | None",
+    record: Submission | Placement | RunResult | RunOutcome | None,
 ) -> dict[str, object] | None:
     from selfserve.core.run_json import to_plain
 

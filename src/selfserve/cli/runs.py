@@ -8,10 +8,10 @@ import typer
 from selfserve.cli.durations import to_words
 from selfserve.cli.options import invocation
 from selfserve.cli.run_view import cost_in_brief, local_time, record_to_json
+from selfserve.core.outcome import RunState
 from selfserve.errors import BadInputError
 
-if TYPE_CHECKING:  # they load pydantic
-    from selfserve.core.outcome import RunState
+if TYPE_CHECKING:  # use cases load pydantic
     from selfserve.usecases.outcomes import RunRecord
 
 _COLUMNS = ("run", "job", "state", "cluster/profile", "owner", "submitted", "took", "cost")
@@ -90,9 +90,8 @@ def _to_age(text: str) -> timedelta:
         ) from error
 
 
-def _to_state(text: str) -> "RunState":
+def _to_state(text: str) -> RunState:
     from selfserve.core.did_you_mean import did_you_mean
-    from selfserve.core.outcome import RunState
 
     wanted = text.upper().replace("-", "_")
     try:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from selfserve.cli.options import Invocation
 from selfserve.cli.profile_options import resolve_profile
+from selfserve.core.program import ArchiveRef, Entry
 
 if TYPE_CHECKING:
-    from selfserve.core.program import ArchiveRef, Entry
     from selfserve.usecases.dry_run import DryRun, Shipped
     from selfserve.usecases.submit import Job
 
@@ -54,7 +54,7 @@ def _summary(planned: "DryRun") -> Iterator[tuple[str, str]]:
     yield "step", shlex.join(planned.step.args)
 
 
-def _entry(entry: "Entry") -> str:
+def _entry(entry: Entry) -> str:
     return "__main__.py" if entry.target == "." else f"{entry.kind} {entry.target}"
 
 
@@ -116,7 +116,7 @@ def _to_json(planned: "DryRun") -> dict[str, object]:
     }
 
 
-def _archive(archive: "ArchiveRef | None") -> dict[str, object] | None:
+def _archive(archive: ArchiveRef | None) -> dict[str, object] | None:
     if archive is None:
         return None
     return {"uri": archive.uri, "sha256": archive.sha256, "size": archive.size}

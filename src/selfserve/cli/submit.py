@@ -15,12 +15,12 @@ from selfserve.cli.run_view import run_in_words, run_to_json
 from selfserve.cli.shipment import show_dry_run
 from selfserve.cli.spark_options import SubmitCommand, given_flags, job_args
 from selfserve.cli.why import show_verdict, verdict_to_json
+from selfserve.core.program import SecretRef
+from selfserve.core.run import StreamName
+from selfserve.core.why.verdict import Verdict
 from selfserve.errors import BadInputError, SelfserveError
 
 if TYPE_CHECKING:
-    from selfserve.core.program import SecretRef
-    from selfserve.core.run import StreamName
-    from selfserve.core.why.verdict import Verdict
     from selfserve.usecases.follow import FinishedRun
     from selfserve.usecases.placing import OnPrepared
     from selfserve.usecases.progress import Report
@@ -172,7 +172,7 @@ def _to_job(
     *,
     args: tuple[str, ...],
     flags: tuple[str, ...],
-    secrets: "tuple[SecretRef, ...]",
+    secrets: tuple[SecretRef, ...],
     wish: tuple[Path | None, bool],
 ) -> "Job":
     from selfserve.usecases.packaging import Wish
@@ -243,7 +243,7 @@ def _submit_and_follow(this: Invocation, order: _Order) -> None:
 
     with this.progress() as line:
 
-        def emit(stream: "StreamName", chunk: bytes) -> None:
+        def emit(stream: StreamName, chunk: bytes) -> None:
             line.close()
             # With -o json, stdout is the document's.
             pass_through(chunk, to_stderr=this.output.as_json or stream == "stderr")
@@ -272,7 +272,7 @@ def _submit_and_follow(this: Invocation, order: _Order) -> None:
         this.output.say(f"Run {finished.run.id} succeeded.")
 
 
-def _verdict(this: Invocation, target: "Target", finished: "FinishedRun") -> "Verdict | None":
+def _verdict(this: Invocation, target: "Target", finished: "FinishedRun") -> Verdict | None:
     """Why the job failed; its own failure is worth more than one to find that out."""
     from selfserve.usecases.why import diagnose_finished
 

@@ -8,9 +8,9 @@ import typer
 from selfserve.cli.hints import with_target
 from selfserve.cli.options import invocation
 from selfserve.cli.output import Output
+from selfserve.core.why.verdict import Quote, Verdict
 
-if TYPE_CHECKING:  # they load pydantic
-    from selfserve.core.why.verdict import Quote, Verdict
+if TYPE_CHECKING:  # use cases load pydantic
     from selfserve.usecases.why import Diagnosis
 
 RunOrCluster = Annotated[
@@ -42,7 +42,7 @@ def why(ctx: typer.Context, wanted: RunOrCluster) -> None:
 
 
 def show_verdict(
-    output: Output, verdict: "Verdict", *, on: str | None = None, as_talk: bool = False
+    output: Output, verdict: Verdict, *, on: str | None = None, as_talk: bool = False
 ) -> None:
     """Print a verdict as data, or as talk where stdout is the job's own."""
     text = "\n".join(_lines(verdict))
@@ -52,7 +52,7 @@ def show_verdict(
         output.line(with_target(text, on))
 
 
-def verdict_to_json(verdict: "Verdict") -> dict[str, object]:
+def verdict_to_json(verdict: Verdict) -> dict[str, object]:
     """A verdict for machines."""
     return {
         "kind": verdict.kind,
@@ -67,7 +67,7 @@ def verdict_to_json(verdict: "Verdict") -> dict[str, object]:
     }
 
 
-def _lines(verdict: "Verdict") -> Iterator[str]:
+def _lines(verdict: Verdict) -> Iterator[str]:
     yield f"cause: {verdict.cause}"
     for quote in verdict.quotes:
         yield f"  {_heading(quote)}:"
@@ -77,7 +77,7 @@ def _lines(verdict: "Verdict") -> Iterator[str]:
         yield f"  {verdict.command}"
 
 
-def _heading(quote: "Quote") -> str:
+def _heading(quote: Quote) -> str:
     return f"{quote.source} ({quote.name})" if quote.name else quote.source
 
 
