@@ -16,7 +16,7 @@ from botocore.validate import ParamValidator
 from moto import mock_aws
 
 from selfserve.aws.emr_model import service_model, shape_problems
-from selfserve.aws.emr_rules import rule_problems
+from selfserve.aws.emr_rules.rules import rule_problems
 from selfserve.aws.session import make_clients
 from selfserve.backends.emr.backend import EmrBackend
 from selfserve.backends.emr.translate import to_run_job_flow

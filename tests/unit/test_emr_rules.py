@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from selfserve.aws.emr_model import shape_problems
-from selfserve.aws.emr_rules import ClusterFacts, rule_problems
+from selfserve.aws.emr_rules.rules import ClusterFacts, rule_problems
 
 Json = dict[str, Any]
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from selfserve.aws.emr_model import shape_problems
-from selfserve.aws.emr_rules import rule_problems
+from selfserve.aws.emr_rules.rules import rule_problems
 from selfserve.backends.emr.translate import to_idle_timeout, to_run_job_flow, to_step_config
 from selfserve.backends.emr.translate_replies import (
     from_cluster_summary,

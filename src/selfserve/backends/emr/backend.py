@@ -187,7 +187,7 @@ def _refuse_bad_request(operation: str, request: Mapping[str, object]) -> None:
     """Raise every problem at once, before a request that cannot be repeated is sent."""
     # Loaded here: EMR's service model and tables are only needed to change something.
     from selfserve.aws.emr_model import shape_problems  # noqa: PLC0415
-    from selfserve.aws.emr_rules import rule_problems  # noqa: PLC0415
+    from selfserve.aws.emr_rules.rules import rule_problems  # noqa: PLC0415
 
     problems = shape_problems(operation, request) or rule_problems(operation, request)
     if problems:

@@ -8,7 +8,7 @@ cluster. Operations are synchronous and may wait for the controller's lock.
 from collections.abc import Callable, Mapping
 
 from selfserve.aws.emr_model import shape_problems
-from selfserve.aws.emr_rules import rule_problems
+from selfserve.aws.emr_rules.rules import rule_problems
 from selfserve.local.api import (
     operations_clusters,
     operations_nodes,

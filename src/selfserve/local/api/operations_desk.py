@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from selfserve.aws.emr_rules import ClusterFacts, rule_problems
+from selfserve.aws.emr_rules.rules import ClusterFacts, rule_problems
 from selfserve.errors import NotFoundError
 from selfserve.local.api.describe_clusters import has_fleets
 from selfserve.local.api.errors import ApiError, cluster_is_over, no_cluster, validation_error

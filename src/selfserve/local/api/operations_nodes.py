@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from selfserve.aws.emr_rules import MOST_INSTANCES
+from selfserve.aws.emr_rules.rules import MOST_INSTANCES
 from selfserve.local.api.describe_clusters import has_fleets
 from selfserve.local.api.describe_nodes import (
     describe_fleet,

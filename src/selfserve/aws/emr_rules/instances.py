@@ -7,14 +7,14 @@ Sources: EMR API Reference, `JobFlowInstancesConfig`; EMR Management Guide,
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from selfserve.aws.emr_rules_fleets import (
+from selfserve.aws.emr_rules.fleets import (
     MOST_INSTANCES,
     fleet_problems,
     fleet_type_problems,
     resize_problems,
 )
-from selfserve.aws.emr_rules_limits import Json, below, outside, together
-from selfserve.aws.emr_rules_types import type_problems, typed_problems
+from selfserve.aws.emr_rules.limits import Json, below, outside, together
+from selfserve.aws.emr_rules.types import type_problems, typed_problems
 
 _MOST_TASK_GROUPS = 48
 _PRIMARY_COUNTS = (1, 3)

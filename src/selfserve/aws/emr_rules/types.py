@@ -6,8 +6,8 @@ Sources: EMR Management Guide, "Supported instance types"; EMR API Reference,
 
 from collections.abc import Iterator
 
-from selfserve.aws.emr_rules_limits import Json, outside
-from selfserve.aws.emr_rules_software import classification_problems
+from selfserve.aws.emr_rules.limits import Json, outside
+from selfserve.aws.emr_rules.software import classification_problems
 from selfserve.core.instances import load_instances
 from selfserve.core.releases import load_releases
 

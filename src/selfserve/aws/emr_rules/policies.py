@@ -6,7 +6,7 @@ Sources: EMR API Reference, `ComputeLimits`, `ManagedScalingPolicy`,
 
 from collections.abc import Iterator
 
-from selfserve.aws.emr_rules_limits import Json, below, outside
+from selfserve.aws.emr_rules.limits import Json, below, outside
 from selfserve.core.releases import release_number
 
 _PERFORMANCE_INDEXES = (1, 25, 50, 75, 100)

@@ -7,7 +7,7 @@ the notes of emr-spark-8.0.0 and 8.1.0.
 import re
 from collections.abc import Iterator, Sequence
 
-from selfserve.aws.emr_rules_limits import Json
+from selfserve.aws.emr_rules.limits import Json
 from selfserve.core.releases import Release, load_releases, release_number
 
 SPARK_ONLY = "emr-spark-"

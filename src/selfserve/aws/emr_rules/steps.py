@@ -6,7 +6,7 @@ for running multiple steps in parallel".
 
 from collections.abc import Iterator, Sequence, Sized
 
-from selfserve.aws.emr_rules_limits import Json, outside, too_many
+from selfserve.aws.emr_rules.limits import Json, outside, too_many
 from selfserve.core.releases import release_number
 
 ACTIVE_STEPS = 256

@@ -6,8 +6,8 @@ https://docs.aws.amazon.com/emr/latest/ManagementGuide/emr-instance-fleet.html
 
 from collections.abc import Iterator, Sequence
 
-from selfserve.aws.emr_rules_limits import Json, below, outside, too_many
-from selfserve.aws.emr_rules_types import typed_problems
+from selfserve.aws.emr_rules.limits import Json, below, outside, too_many
+from selfserve.aws.emr_rules.types import typed_problems
 from selfserve.core.instances import load_instances
 from selfserve.core.releases import release_number
 

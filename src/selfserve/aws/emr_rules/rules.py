@@ -10,21 +10,21 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 
-from selfserve.aws.emr_rules_fleets import MOST_INSTANCES
-from selfserve.aws.emr_rules_instances import (
+from selfserve.aws.emr_rules.fleets import MOST_INSTANCES
+from selfserve.aws.emr_rules.instances import (
     instances_problems,
     modify_fleet_problems,
     modify_groups_problems,
 )
-from selfserve.aws.emr_rules_limits import Json, together, too_many
-from selfserve.aws.emr_rules_policies import auto_termination_problems, managed_scaling_problems
-from selfserve.aws.emr_rules_software import release_problems
-from selfserve.aws.emr_rules_steps import (
+from selfserve.aws.emr_rules.limits import Json, together, too_many
+from selfserve.aws.emr_rules.policies import auto_termination_problems, managed_scaling_problems
+from selfserve.aws.emr_rules.software import release_problems
+from selfserve.aws.emr_rules.steps import (
     concurrency_problems,
     request_size_problems,
     steps_problems,
 )
-from selfserve.aws.emr_rules_tags import MOST_TAGS, tags_problems
+from selfserve.aws.emr_rules.tags import MOST_TAGS, tags_problems
 
 __all__ = ["MOST_INSTANCES", "MOST_TAGS", "ClusterFacts", "rule_problems"]
 

@@ -7,7 +7,7 @@ https://docs.aws.amazon.com/emr/latest/ManagementGuide/emr-plan-tags.html
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from selfserve.aws.emr_rules_limits import Json, too_many
+from selfserve.aws.emr_rules.limits import Json, too_many
 
 MOST_TAGS = 50
 
