@@ -22,8 +22,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 import selfserve
 from selfserve.local.api import sigv4
 from selfserve.local.api.errors import ApiError
-from selfserve.local.api.operations import perform
-from selfserve.local.api.operations_desk import Answer, Desk
+from selfserve.local.api.operations.desk import Answer, Desk
+from selfserve.local.api.operations.perform import perform
 from selfserve.local.api.sts import answer_sts, to_error_xml
 from selfserve.local.control.clock import Now, system_now
 from selfserve.local.control.controller import Controller

@@ -9,7 +9,7 @@ from typing import Any
 from selfserve.core.instances import InstanceType, load_instances
 from selfserve.core.releases import Release, load_releases
 from selfserve.local.api.errors import invalid_request
-from selfserve.local.api.operations_desk import Answer, Desk
+from selfserve.local.api.operations.desk import Answer, Desk
 from selfserve.local.api.paging import in_order, page_of, with_marker
 from selfserve.local.control.records import Json
 

@@ -5,7 +5,7 @@ from typing import Any
 from selfserve.core.cluster import StepState
 from selfserve.local.api.describe_steps import describe_step
 from selfserve.local.api.errors import invalid_request, no_job_flow
-from selfserve.local.api.operations_desk import Answer, Desk, refuse_by_rules, refuse_if_over
+from selfserve.local.api.operations.desk import Answer, Desk, refuse_by_rules, refuse_if_over
 from selfserve.local.api.paging import newest_first, page_of, with_marker
 from selfserve.local.control.creation import new_steps
 from selfserve.local.control.events import Event, StepsAdded, StepsCancelRequested

@@ -1,6 +1,6 @@
 """EMR operations on a cluster's auto-termination and managed scaling policies."""
 
-from selfserve.local.api.operations_desk import Answer, Desk, refuse_by_rules, refuse_if_over
+from selfserve.local.api.operations.desk import Answer, Desk, refuse_by_rules, refuse_if_over
 from selfserve.local.control.creation import idle_timeout_s
 from selfserve.local.control.events import Event, SettingsChanged
 from selfserve.local.control.records import ClusterRecord, Json

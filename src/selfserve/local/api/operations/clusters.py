@@ -8,7 +8,7 @@ from botocore.utils import parse_to_aware_datetime
 from selfserve.aws.emr_rules.rules import MOST_TAGS
 from selfserve.local.api.describe_clusters import cluster_arn, describe_cluster, summarize_cluster
 from selfserve.local.api.errors import ApiError, invalid_request, no_job_flow, validation_error
-from selfserve.local.api.operations_desk import Answer, Choose, Desk, refuse_if_over
+from selfserve.local.api.operations.desk import Answer, Choose, Desk, refuse_if_over
 from selfserve.local.api.paging import Position, in_order, page_of, with_marker
 from selfserve.local.control.events import Event, SettingsChanged, TerminateRequested
 from selfserve.local.control.records import ClusterRecord, Json

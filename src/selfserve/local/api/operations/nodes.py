@@ -11,7 +11,7 @@ from selfserve.local.api.describe_nodes import (
     instance_state,
 )
 from selfserve.local.api.errors import ApiError, invalid_request, validation_error
-from selfserve.local.api.operations_desk import Answer, Choose, Desk, refuse_by_rules
+from selfserve.local.api.operations.desk import Answer, Choose, Desk, refuse_by_rules
 from selfserve.local.api.paging import in_order, page_of, with_marker
 from selfserve.local.control.capacity import resize_problem
 from selfserve.local.control.events import CapacityRequested, Event
