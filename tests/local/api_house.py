@@ -20,8 +20,8 @@ from local.example_clusters import NOON, request
 from local.fake_engine import FakeEngine
 from selfserve.aws.emr_model import _constraint_problems, service_model
 from selfserve.local.api.errors import ApiError
-from selfserve.local.api.operations import perform
-from selfserve.local.api.operations_desk import Desk
+from selfserve.local.api.operations.desk import Desk
+from selfserve.local.api.operations.perform import perform
 from selfserve.local.control.controller import Controller
 from selfserve.local.control.store import Store
 
