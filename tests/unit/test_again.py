@@ -10,7 +10,7 @@ from selfserve.core.cluster import ClusterState
 from selfserve.core.program import ArchiveRef, PythonTarget
 from selfserve.core.resolve import Resolved
 from selfserve.core.run import Submission
-from selfserve.errors import AwsError, BadInputError, NotFoundError
+from selfserve.errors import AwsError, BadInputError, NotFoundError, OutcomeUnknownError
 from selfserve.usecases.again import submit_again
 from selfserve.usecases.known_clusters import recall
 from selfserve.usecases.runs import Run, read_submission, save_submission
@@ -84,6 +84,32 @@ def test_a_remembered_cluster_that_has_ended_is_looked_for_again(house: House) -
     assert known.cluster_id == other.id
     records = [key for key in house.store.objects if key.endswith("submission.json")]
     assert len(records) == 2, "the attempt that failed has left a record of its own"
+
+
+def test_a_run_whose_place_cannot_be_written_down_is_not_submitted_twice(house: House) -> None:
+    put = house.store.put
+
+    def refuse(key: str, body: bytes, *, only_if_absent: bool = False) -> bool:
+        if key.endswith("placement.json"):
+            raise AwsError("S3 does not answer.", hint="Try again.")
+        return put(key, body, only_if_absent=only_if_absent)
+
+    house.store.put = refuse  # type: ignore[method-assign]
+
+    run = house.submit()
+
+    assert house.backend.calls == ["add_steps"]
+    assert run.placement.cluster_id == house.cluster.id
+
+
+def test_a_lost_answer_stays_one_when_emr_cannot_be_asked_again(house: House) -> None:
+    house.backend.refuse("add_steps", OutcomeUnknownError("Lost.", hint="Look."))
+    house.backend.refuse("list_steps", AwsError("It does not answer.", hint="Try again."))
+
+    with pytest.raises(OutcomeUnknownError, match="Lost"):
+        house.submit()
+
+    assert house.backend.calls.count("add_steps") == 1
 
 
 def test_two_targets_remember_apart(house: House) -> None:

@@ -50,20 +50,28 @@ class Placing:
         A cluster that turns out to be gone leaves no second record: the id stays the run's.
         """
         run_id = make_run_id(self.target.clock.now(), secrets.token_hex(3))
-        known = recall(self.target, self.wanted)
-        if known is not None:
-            try:
-                return self._hand_over(known, run_id)
-            except OutcomeUnknownError:
-                raise
-            except (AwsError, NotFoundError):
-                # Most likely the cluster has ended. If not, the same error comes again.
-                forget(self.target, self.wanted)
-        from selfserve.usecases.find_destination import find_destination
+        run = self._hand_over_to_known(run_id)
+        if run is None:
+            from selfserve.usecases.find_destination import find_destination
 
-        return self._hand_over(
-            find_destination(self.target, self.wanted, self.load_profile), run_id
-        )
+            found = find_destination(self.target, self.wanted, self.load_profile)
+            run = self._hand_over(found, run_id)
+        _write_down_place(self.target, run, self.report)
+        return run
+
+    def _hand_over_to_known(self, run_id: str) -> Run | None:
+        """To the cluster that this machine remembers; None if there is none that takes it."""
+        known = recall(self.target, self.wanted)
+        if known is None:
+            return None
+        try:
+            return self._hand_over(known, run_id)
+        except OutcomeUnknownError:
+            raise
+        except (AwsError, NotFoundError):
+            # Most likely the cluster has ended. If not, the same error comes again.
+            forget(self.target, self.wanted)
+            return None
 
     def _hand_over(self, destination: Destination, run_id: str) -> Run:
         target, report = self.target, self.report
@@ -77,9 +85,7 @@ class Placing:
             remember(target, self.wanted, seen)
         else:
             placement = _launch_for(target, destination, submission, step, report=report)
-        run = Run(submission, placement)
-        save_placement(target.store, run)
-        return run
+        return Run(submission, placement)
 
 
 def _unseen(
@@ -121,12 +127,23 @@ def _add_step(
     try:
         step_id = target.backend.add_steps(cluster_id, [step])[0]
     except OutcomeUnknownError:
-        found = _look_for_step(target, cluster_id, submission.run_id, report)
+        try:
+            found = _look_for_step(target, cluster_id, submission.run_id, report)
+        except AwsError:
+            found = None  # so nobody knows, as the first error says
         if found is None:
             raise
         step_id = found
     report(Note(f"Run {submission.run_id}: {submission.job} on cluster {submission.cluster}."))
     return Placement(cluster_id, step_id)
+
+
+def _write_down_place(target: Target, run: Run, report: Report) -> None:
+    """EMR has the run already: to fail now would only invite a second submission."""
+    try:
+        save_placement(target.store, run)
+    except AwsError as error:
+        report(Note(f"Where run {run.id} has gone could not be written down: {error}"))
 
 
 def _launch_for(
