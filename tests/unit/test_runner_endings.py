@@ -194,8 +194,9 @@ def test_sigterm_while_a_package_is_fetched_is_no_failure_of_the_package(tmp_pat
     packed.unlink()
     os.mkfifo(packed)
 
-    with bench.start() as process, open_when_read(packed):
-        process.send_signal(signal.SIGTERM)
+    with bench.start() as process:
+        with open_when_read(packed):
+            process.send_signal(signal.SIGTERM)
         process.communicate(timeout=DEADLINE_S)
 
     assert process.returncode == bench.result["exit_code"] == 143
@@ -205,7 +206,7 @@ def test_sigterm_while_a_package_is_fetched_is_no_failure_of_the_package(tmp_pat
 
 @contextmanager
 def open_when_read(fifo: Path) -> Iterator[None]:
-    """Hold the writing end of `fifo`, so that its reader, once it is there, waits for content."""
+    """Wait for a reader of `fifo`, and keep it waiting for content until the end."""
     found: list[int] = []
 
     def is_open() -> bool:
