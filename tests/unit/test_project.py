@@ -204,6 +204,11 @@ def test_a_project_with_compiled_code_is_refused(tmp_path: Path, tag: str) -> No
             id="a-tool-that-explains-at-length",
         ),
         pytest.param(
+            {"backend.py": "import sys\nsys.exit('error: no https://joe:secret@h/simple')"},
+            "error: no https://***@h/simple",
+            id="a-tool-that-tells-a-password",
+        ),
+        pytest.param(
             {"pyproject.toml": PYPROJECT.replace("version", "versio")},
             "the required `project.version` field is neither set",
             id="uv-itself",

@@ -3,7 +3,6 @@
 Pure. `core.requirements_toml` and `core.requirements_txt` read them from texts.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -14,10 +13,9 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 
+from selfserve.core.credentials import holds_credentials, without_credentials
 from selfserve.core.program import PythonTarget
 from selfserve.errors import BadInputError
-
-_CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
 
 
 class RequirementsKind(StrEnum):
@@ -95,7 +93,7 @@ def check_url(url: str, place: str) -> None:
             hint="Build it once, name it with its version, and let it be found: "
             "uv build --wheel --out-dir wheels; export UV_FIND_LINKS=$PWD/wheels",
         )
-    if _CREDENTIALS.search(url):
+    if holds_credentials(url):
         raise BadInputError(
             f"{place}: {shown} holds a password, which would go into the run's record.",
             hint="Put it into ~/.netrc, which uv reads, and remove it from the URL.",
@@ -126,8 +124,3 @@ def check_python(requires_python: str | None, target: PythonTarget, path: Path) 
             hint="See which release has which Python: selfserve profiles show NAME; "
             "or widen requires-python.",
         )
-
-
-def without_credentials(text: str) -> str:
-    """`text` with the user and password of every URL left out."""
-    return _CREDENTIALS.sub("***@", text)

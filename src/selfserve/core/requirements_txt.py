@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from selfserve.core.requirements import check_url, parse_requirement, without_credentials
+from selfserve.core.credentials import without_credentials
+from selfserve.core.requirements import check_url, parse_requirement
 from selfserve.errors import BadInputError
 
 _COMMENT = re.compile(r"(^|\s+)#.*$")  # pip's own rule

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 from selfserve.core.program import PythonTarget
 from selfserve.core.python_target import in_words
-from selfserve.core.requirements import without_credentials
 from selfserve.errors import BadInputError, NoAnswerError, SelfserveError
 from selfserve.packing.uv_tool import UvError
 
@@ -69,8 +68,8 @@ def explain(error: UvError, target: PythonTarget, probe: Probe) -> SelfserveErro
 
 
 def condense(said: str) -> str:
-    """What uv said, on one line, without its preamble, its hints and any password."""
-    text = without_credentials(" ".join(said.split()))
+    """What uv said, on one line, without its preamble and its hints."""
+    text = " ".join(said.split())
     text = re.sub(r"^.*?\berror: ", "", text)
     text = re.sub(
         r"(No solution found when resolving dependencies)[^:]*:? ?(cause:)?", r"\1:", text

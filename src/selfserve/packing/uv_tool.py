@@ -8,6 +8,7 @@ from pathlib import Path
 
 import uv
 
+from selfserve.core.credentials import without_credentials
 from selfserve.errors import ClusterFailedError
 
 Cancelled = Callable[[], bool]
@@ -46,11 +47,11 @@ def raise_if_cancelled(cancelled: Cancelled) -> None:
 
 
 class UvError(ClusterFailedError):
-    """uv ended unsuccessfully; `said` is all of its stderr."""
+    """uv ended unsuccessfully; `said` is all of its stderr, but for passwords in URLs."""
 
     def __init__(self, message: str, *, hint: str, said: str) -> None:
         super().__init__(message, hint=hint)
-        self.said = said
+        self.said = without_credentials(said)
 
 
 class Uv:
@@ -111,7 +112,8 @@ def _communicate(child: "subprocess.Popen[str]", cancelled: Cancelled) -> tuple[
 
 
 def _failure(arguments: Sequence[str], stderr: str) -> UvError:
-    hint = next((hint for sign, hint in _HINTS if sign in stderr), _OTHERWISE)
+    told = without_credentials(stderr)
+    hint = next((hint for sign, hint in _HINTS if sign in told), _OTHERWISE)
     wanted = arguments[-1] if arguments[0] == "pip" else "Python"
-    said = " ".join(stderr.split())[-_SAID_LIMIT:] or "it said nothing"
-    return UvError(f"uv could not install {wanted}: {said}", hint=hint, said=stderr)
+    said = " ".join(told.split())[-_SAID_LIMIT:] or "it said nothing"
+    return UvError(f"uv could not install {wanted}: {said}", hint=hint, said=told)
