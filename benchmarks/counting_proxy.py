@@ -56,7 +56,7 @@ def counting_proxy(upstream_port: int) -> Iterator[Counter]:
                 connection.endheaders(body)
                 self._answer(connection.getresponse())
 
-        do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = _pass_on
+        do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = _pass_on  # noqa: N815  their names
 
         def _answer(self, response: http.client.HTTPResponse) -> None:
             body = response.read()
