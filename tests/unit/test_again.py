@@ -143,6 +143,12 @@ def test_again_repeats_program_arguments_and_place(house: House) -> None:
     assert run.placement.cluster_id == house.cluster.id
 
 
+def test_the_beginning_of_a_runs_id_is_enough(house: House) -> None:
+    run = submit_again(house.target, house.first.id[:-1], load_profile=house.load)
+
+    assert run.submission.repeats == house.first.id
+
+
 def test_again_takes_other_arguments_and_another_cluster(house: House) -> None:
     run = submit_again(
         house.target, house.first.id, args=("x",), cluster="small", load_profile=house.load

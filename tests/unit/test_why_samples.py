@@ -60,6 +60,7 @@ CRASHED = error(
 )
 
 SAMPLES = [
+    ("job-exit-message", error("SystemExit", "bad input: no rows")),
     (
         "path-on-the-cluster",
         error(ANALYSIS, "[PATH_NOT_FOUND] Path does not exist: file:/mnt/yarn/data/in.csv."),

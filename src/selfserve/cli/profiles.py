@@ -11,7 +11,7 @@ from selfserve.errors import BadInputError
 profiles_app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
-    no_args_is_help=True,
+    invoke_without_command=True,
     help="""Cluster profiles: list them, show what they say, check them.
 
     Found in ./cluster_profiles, then in your configuration folder, then among those
@@ -20,6 +20,13 @@ profiles_app = typer.Typer(
     Example: selfserve profiles list
     """,
 )
+
+
+@profiles_app.callback()
+def profiles(ctx: typer.Context) -> None:
+    """Without a command of its own, it lists them."""
+    if ctx.invoked_subcommand is None:
+        list_profiles(ctx)
 
 
 @profiles_app.command("list")

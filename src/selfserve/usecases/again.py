@@ -13,7 +13,7 @@ from selfserve.errors import BadInputError, NotFoundError
 from selfserve.usecases.destination import Destination, LoadProfile
 from selfserve.usecases.placing import OnPrepared, Placing, Prepared
 from selfserve.usecases.progress import Report, quiet
-from selfserve.usecases.runs import Run, read_submission
+from selfserve.usecases.runs import Run, complete_run_id, read_submission
 from selfserve.usecases.submit import DEFAULT_PROFILES, draft
 from selfserve.usecases.target import Target
 
@@ -37,6 +37,7 @@ def submit_again(
         NotFoundError: there is no such run, or what it shipped is no longer in S3.
         BadInputError: its packages were made for another Python than the cluster's.
     """
+    run_id = complete_run_id(target, run_id)
     before = read_submission(target, run_id)
     _require_shipped(target, before)
 

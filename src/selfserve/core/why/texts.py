@@ -142,6 +142,8 @@ def _said(evidence: Evidence) -> Iterator[tuple[Place, str, str]]:
 def _outcome(evidence: Evidence) -> Iterator[str]:
     if evidence.exit_code is not None:
         yield f"exit code {evidence.exit_code}"
+    if evidence.exception_type == "SystemExit" and evidence.exception_message.strip():
+        yield f"exit message {evidence.exception_message.strip().splitlines()[0][:_LINE_CHARS]}"
     if evidence.signal:
         yield f"signal {evidence.signal}"
     if evidence.step_state:
