@@ -90,7 +90,7 @@ def test_a_command_names_the_cluster_that_the_user_named(house: House) -> None:
     diagnosis = ask(house, run)
 
     assert diagnosis.verdict is not None
-    assert str(diagnosis.verdict.command).startswith("selfserve submit train.py -c mine ")
+    assert str(diagnosis.verdict.command).startswith(f"selfserve submit {house.job} -c mine ")
 
 
 def test_a_run_on_a_cluster_of_its_own_is_repeated_on_its_profile(tmp_path: Path) -> None:
@@ -101,7 +101,7 @@ def test_a_run_on_a_cluster_of_its_own_is_repeated_on_its_profile(tmp_path: Path
     diagnosis = ask(house, run)
 
     assert diagnosis.verdict is not None
-    assert str(diagnosis.verdict.command).startswith("selfserve submit train.py -c small ")
+    assert str(diagnosis.verdict.command).startswith(f"selfserve submit {house.job} -c small ")
 
 
 def test_without_a_result_the_steps_log_tells(house: House) -> None:

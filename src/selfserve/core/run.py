@@ -67,6 +67,8 @@ class Submission:
     profile: str | None
     owner: str
     created: datetime
+    path: str | None = None
+    """The job as it was typed, for commands to paste; None for a run that repeats another."""
     secrets: tuple[SecretRef, ...] = ()
     release: str | None = None
     """The cluster's EMR release label."""

@@ -116,7 +116,8 @@ def _prepare(
         flags=flags,
         secret_refs=job.secrets,
     )
-    return replace(submission, origin=origin.result()), (*package.uploads, *files)
+    submission = replace(submission, path=str(job.path), origin=origin.result())
+    return submission, (*package.uploads, *files)
 
 
 def draft(

@@ -186,6 +186,7 @@ def _names(run: Run, cluster: Cluster | None) -> Names:
         cluster=profile if submission.is_transient else submission.cluster,
         profile=profile,
         cluster_id=run.placement.cluster_id,
+        path=submission.path,
     )
 
 

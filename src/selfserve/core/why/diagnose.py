@@ -58,7 +58,7 @@ def diagnose(evidence: Evidence, rules: Sequence[Rule], names: Names | None = No
         cause=redact(_fill(chosen.rule.cause, values)),
         quotes=_clean(collect_quotes(evidence, texts, matched, chosen.rule.also_quote)),
         next_step=redact(_fill(chosen.rule.next, values)),
-        command=_command(chosen.rule, values),
+        command=_command(chosen.rule, values, names.path),
     )
 
 
@@ -128,11 +128,13 @@ def _fill(template: str, values: Mapping[str, str]) -> str:
     return " ".join(template.format_map(short).split())
 
 
-def _command(rule: Rule, values: Mapping[str, str]) -> str | None:
+def _command(rule: Rule, values: Mapping[str, str], path: str | None) -> str | None:
     """The rule's command; what was read from logs cannot become another command."""
     if rule.command is None:
         return None
     quoted = {name: shlex.quote(redact(_short(value))) for name, value in values.items()}
+    if path is not None:
+        quoted["job"] = shlex.quote(path)
     return " ".join(rule.command.format_map(quoted).split())
 
 

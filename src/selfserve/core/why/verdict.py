@@ -44,3 +44,5 @@ class Names:
     """What follows `-c` to run the job again: of a cluster for one run only, its profile."""
     profile: str = "PROFILE"
     cluster_id: str = "CLUSTER"
+    path: str | None = None
+    """The job as its user typed it; its name will do if that is not known."""
