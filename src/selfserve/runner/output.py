@@ -79,9 +79,9 @@ class Stream:
 
     def _pass_on(self, data: bytes) -> None:
         if data:
-            self._copy(data)
-            self._keep(data)
+            self._keep(data)  # first: what anybody has seen is not lost when a signal comes
             self.on_news()
+            self._copy(data)
 
     def _copy(self, data: bytes) -> None:
         try:
