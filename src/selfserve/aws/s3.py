@@ -3,6 +3,8 @@
 Talks to S3 or to the endpoint on this machine; the client decides which.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,14 +50,10 @@ class S3Store:
         from boto3.s3.transfer import TransferConfig, create_transfer_manager  # noqa: PLC0415  slow
 
         with (
-            aws_errors(f"writing {self._uri(key)}"),
+            self._errors(f"writing {self._uri(key)}"),
             create_transfer_manager(self._client, TransferConfig()) as transfers,
         ):
-            try:
-                transfers.upload(str(path), self._bucket, key).result()
-            except ClientError as error:
-                self._raise_if_no_bucket(error)
-                raise
+            transfers.upload(str(path), self._bucket, key).result()
 
     def replace(self, key: str, body: bytes, *, etag: str) -> bool:
         """Store an object over the version `etag`; False when it has changed or gone."""
@@ -68,7 +66,7 @@ class S3Store:
 
     def get_with_etag(self, key: str) -> tuple[bytes, str] | None:
         """Content and ETag, or None when there is none."""
-        with aws_errors(f"reading {self._uri(key)}"):
+        with self._errors(f"reading {self._uri(key)}"):
             try:
                 response = self._client.get_object(Bucket=self._bucket, Key=key)
                 with response["Body"] as body:
@@ -76,7 +74,6 @@ class S3Store:
             except ClientError as error:
                 if error_code(error) in _ABSENT:
                     return None
-                self._raise_if_no_bucket(error)
                 raise
 
     def exists(self, key: str) -> bool:
@@ -93,42 +90,28 @@ class S3Store:
     def list_keys(self, prefix: str, *, after: str = "") -> list[str]:
         """Keys below `prefix` in lexical order, those after `after` only."""
         pages = self._client.get_paginator("list_objects_v2")
-        with aws_errors(f"listing {self._uri(prefix)}"):
-            try:
-                found = pages.paginate(Bucket=self._bucket, Prefix=prefix, StartAfter=after)
-                return [item["Key"] for page in found for item in page.get("Contents", [])]
-            except ClientError as error:
-                self._raise_if_no_bucket(error)
-                raise
+        with self._errors(f"listing {self._uri(prefix)}"):
+            found = pages.paginate(Bucket=self._bucket, Prefix=prefix, StartAfter=after)
+            return [item["Key"] for page in found for item in page.get("Contents", [])]
 
     def list_folders(self, prefix: str, *, after: str = "") -> list[str]:
         """Folders right below `prefix` in lexical order, those after `after` only."""
         pages = self._client.get_paginator("list_objects_v2")
-        with aws_errors(f"listing {self._uri(prefix)}"):
-            try:
-                found = pages.paginate(
-                    Bucket=self._bucket, Prefix=prefix, Delimiter="/", StartAfter=after
-                )
-                folders = [
-                    item["Prefix"] for page in found for item in page.get("CommonPrefixes", [])
-                ]
-            except ClientError as error:
-                self._raise_if_no_bucket(error)
-                raise
+        with self._errors(f"listing {self._uri(prefix)}"):
+            found = pages.paginate(
+                Bucket=self._bucket, Prefix=prefix, Delimiter="/", StartAfter=after
+            )
+            folders = [item["Prefix"] for page in found for item in page.get("CommonPrefixes", [])]
         # S3 names the folder in which `after` lies, as more of its keys may follow.
         return [folder for folder in folders if folder > after]
 
     def delete(self, key: str) -> None:
         """Remove the object if it is there."""
-        with aws_errors(f"deleting {self._uri(key)}"):
-            try:
-                self._client.delete_object(Bucket=self._bucket, Key=key)
-            except ClientError as error:
-                self._raise_if_no_bucket(error)
-                raise
+        with self._errors(f"deleting {self._uri(key)}"):
+            self._client.delete_object(Bucket=self._bucket, Key=key)
 
     def _put(self, request: "PutObjectRequestTypeDef", body: bytes) -> bool:
-        with aws_errors(f"writing {self._uri(request['Key'])}"):
+        with self._errors(f"writing {self._uri(request['Key'])}"):
             try:
                 self._client.put_object(**request)
             except ClientError as error:
@@ -136,7 +119,6 @@ class S3Store:
                     return self._was_ours_all_along(error, request["Key"], body)
                 if "IfMatch" in request and error_code(error) in _ABSENT:
                     return False
-                self._raise_if_no_bucket(error)
                 raise
             return True
 
@@ -145,12 +127,19 @@ class S3Store:
         retried = error.response["ResponseMetadata"].get("RetryAttempts", 0) > 0
         return retried and self.get(key) == body
 
-    def _raise_if_no_bucket(self, error: ClientError) -> None:
-        if error_code(error) == "NoSuchBucket":
-            raise AwsError(
-                f"There is no bucket {self._bucket}.",
-                hint=f"Create it with: aws s3 mb s3://{self._bucket}",
-            ) from error
+    @contextmanager
+    def _errors(self, doing: str) -> Iterator[None]:
+        """Like `aws_errors`; for a bucket that is not there, with the command that makes it."""
+        with aws_errors(doing):
+            try:
+                yield
+            except ClientError as error:
+                if error_code(error) == "NoSuchBucket":
+                    raise AwsError(
+                        f"There is no bucket {self._bucket}.",
+                        hint=f"Create it with: aws s3 mb s3://{self._bucket}",
+                    ) from error
+                raise
 
     def _uri(self, key: str) -> str:
         return f"s3://{self._bucket}/{key}"
