@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, cast
 
+from botocore.client import BaseClient
 from botocore.config import Config
 from botocore.session import Session
 
@@ -45,36 +46,29 @@ class Clients:
     def emr(self) -> "EMRClient":
         """EMR for everything that may be repeated: throttling and lost answers are retried."""
         config = self._config(mode="adaptive")
-        with _client_errors("EMR"):
-            client = self.session.create_client(
-                "emr", endpoint_url=self.endpoint_url, config=config
-            )
-            return cast("EMRClient", client)
+        return cast("EMRClient", self._make("emr", config, self.endpoint_url))
 
     @cached_property
     def emr_once(self) -> "EMRClient":
         """EMR for RunJobFlow and AddJobFlowSteps: one request, whatever happens."""
         config = self._config(attempts=1)
-        with _client_errors("EMR"):
-            client = self.session.create_client(
-                "emr", endpoint_url=self.endpoint_url, config=config
-            )
-            return cast("EMRClient", client)
+        return cast("EMRClient", self._make("emr", config, self.endpoint_url))
 
     @cached_property
     def s3(self) -> "S3Client":
         """S3; an endpoint on this machine has no host name per bucket, hence path style there."""
         style = Config(s3={"addressing_style": "path"}) if self.endpoint_url else Config()
         config = self._config().merge(style)
-        with _client_errors("S3"):
-            client = self.session.create_client("s3", endpoint_url=self.endpoint_url, config=config)
-            return cast("S3Client", client)
+        return cast("S3Client", self._make("s3", config, self.endpoint_url))
 
     @cached_property
     def sts(self) -> "STSClient":
         """STS, for the account's id. It is always AWS's own: the local endpoint has none."""
-        with _client_errors("STS"):
-            return cast("STSClient", self.session.create_client("sts", config=self._config()))
+        return cast("STSClient", self._make("sts", self._config()))
+
+    def _make(self, service: str, config: Config, endpoint_url: str | None = None) -> BaseClient:
+        with _client_errors(service.upper()):
+            return self.session.create_client(service, endpoint_url=endpoint_url, config=config)
 
     def _config(
         self, *, mode: Literal["standard", "adaptive"] = "standard", attempts: int | None = None
