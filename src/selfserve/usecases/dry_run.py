@@ -14,9 +14,9 @@ from selfserve.core.program import JobKind, Program
 from selfserve.core.run import Submission
 from selfserve.core.spark_flags import pairs
 from selfserve.core.step import to_step
+from selfserve.packing.caches import cache_folder
 from selfserve.packing.files import LeftOut, SourceFile
 from selfserve.packing.sources import JobSource
-from selfserve.usecases.caches import cache_folder
 from selfserve.usecases.clock import SystemClock
 from selfserve.usecases.destination import Destination, LoadProfile
 from selfserve.usecases.find_destination import find_destination, of_profile

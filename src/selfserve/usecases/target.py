@@ -16,7 +16,7 @@ from selfserve.backends.base import Backend, ObjectStore
 from selfserve.core.did_you_mean import did_you_mean
 from selfserve.errors import BadInputError
 from selfserve.local.endpoint import ACCESS_KEY_PREFIX, ACCOUNT, BUCKET, REGION, LocalEndpoint
-from selfserve.usecases.caches import cache_folder
+from selfserve.packing.caches import cache_folder
 from selfserve.usecases.clock import Clock, SystemClock
 from selfserve.usecases.settings import AwsSettings, Settings, load_settings
 

@@ -6,20 +6,18 @@ a crash half-way costs a rebuild and nothing else.
 """
 
 import json
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import platformdirs
-
 from selfserve.errors import ClusterFailedError
 from selfserve.local.runtime.java import find_java, machine_candidates
 from selfserve.local.runtime.locks import locked
 from selfserve.local.runtime.python_choice import PythonChoice, choose_python
 from selfserve.local.runtime.spark_needs import SparkNeeds, needs_of
+from selfserve.packing.caches import cache_folder
 from selfserve.packing.uv_tool import Cancelled, Uv, never
 
 Progress = Callable[[str], None]
@@ -48,9 +46,7 @@ class RuntimeSource:
 
 def default_source() -> RuntimeSource:
     """The user's cache folder, or SELFSERVE_CACHE, filled by uv."""
-    chosen = os.environ.get("SELFSERVE_CACHE")
-    cache = Path(chosen) if chosen else platformdirs.user_cache_path("selfserve")
-    return RuntimeSource(cache.absolute(), Uv())
+    return RuntimeSource(cache_folder(), Uv())
 
 
 def ensure_runtime(

@@ -9,6 +9,6 @@ def cache_folder() -> Path:
     chosen = os.environ.get("SELFSERVE_CACHE")
     if chosen:
         return Path(chosen).expanduser().absolute()
-    import platformdirs
+    import platformdirs  # noqa: PLC0415  not needed where the variable is set
 
     return platformdirs.user_cache_path("selfserve").absolute()
