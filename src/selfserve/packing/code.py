@@ -2,10 +2,10 @@
 
 import json
 import os
-import tempfile
 from pathlib import Path
 
 from selfserve.packing.archive import Member, PackedArchive, pack
+from selfserve.packing.caches import write_whole
 from selfserve.packing.fingerprint import fingerprint
 from selfserve.packing.listing import list_shipment
 from selfserve.packing.pruning import prune
@@ -47,10 +47,4 @@ def _read_note(note: Path, packages: Path) -> PackedArchive | None:
 
 
 def _write_note(note: Path, packed: PackedArchive) -> None:
-    """Write it whole or not at all."""
-    text = json.dumps([packed.sha256, packed.size, packed.sums_sha256])
-    with tempfile.NamedTemporaryFile(
-        "w", dir=note.parent, prefix=".note-", encoding="utf-8", delete=False
-    ) as file:
-        file.write(text)
-    Path(file.name).replace(note)
+    write_whole(note, json.dumps([packed.sha256, packed.size, packed.sums_sha256]))

@@ -7,14 +7,13 @@ by EMR, and then the cluster is looked for as if nothing had been remembered.
 import contextlib
 import hashlib
 import json
-import os
-import tempfile
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from selfserve.core.program import PythonTarget
 from selfserve.core.run import HourlyCost
+from selfserve.packing.caches import write_whole
 from selfserve.usecases.destination import Destination
 from selfserve.usecases.target import Target
 
@@ -51,7 +50,7 @@ def remember(target: Target, wanted: str, destination: Destination) -> None:
         if path.exists() and path.read_text(encoding="utf-8") == text:
             return
         path.parent.mkdir(parents=True, exist_ok=True)
-        _replace(path, text)
+        write_whole(path, text)
 
 
 def forget(target: Target, wanted: str) -> None:
@@ -64,15 +63,3 @@ def _file(target: Target, wanted: str) -> Path:
     whose = (target.label, target.region, target.bucket, target.installation, target.user, wanted)
     digest = hashlib.sha256("\0".join((str(target.state), *whose)).encode()).hexdigest()
     return target.cache / "clusters" / f"{digest[:32]}.json"
-
-
-def _replace(path: Path, text: str) -> None:
-    """Readers see the old file or the new one."""
-    handle, draft = tempfile.mkstemp(dir=path.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        Path(draft).replace(path)
-    except OSError:
-        Path(draft).unlink(missing_ok=True)
-        raise
