@@ -5,7 +5,6 @@ for certain; S3 is asked whether it has them.
 """
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from selfserve.core.launch import StepSpec
@@ -22,6 +21,7 @@ from selfserve.usecases.destination import Destination, LoadProfile
 from selfserve.usecases.find_destination import find_destination, of_profile
 from selfserve.usecases.flag_files import ship_flags
 from selfserve.usecases.packaging import Bench, Wish, make_package
+from selfserve.usecases.placing import look_for
 from selfserve.usecases.progress import Report, quiet
 from selfserve.usecases.submit import DEFAULT_PROFILES, Job, draft, find_own_job
 from selfserve.usecases.target import Place, Target
@@ -137,13 +137,11 @@ def _name_requirements(source: JobSource, wish: Wish) -> str | None:
 def _look(
     peeked: Target | None, place: Place, submission: Submission, uploads: Sequence[Upload]
 ) -> Iterator[Shipped]:
-    """Ask S3 for all of them at once."""
-    with ThreadPoolExecutor(max(len(uploads), 1)) as pool:
-        there = pool.map(lambda one: peeked.store.exists(one.key) if peeked else None, uploads)
-        for upload, is_there in zip(uploads, there, strict=True):
-            for part in (upload, *upload.companions):
-                uri = part.uri(place.bucket)
-                yield Shipped(_what(uri, submission), uri, part.size, is_there)
+    unknown: list[tuple[Upload, bool | None]] = [(upload, None) for upload in uploads]
+    for upload, is_there in look_for(peeked.store, uploads) if peeked else unknown:
+        for part in (upload, *upload.companions):
+            uri = part.uri(place.bucket)
+            yield Shipped(_what(uri, submission), uri, part.size, is_there)
 
 
 def _what(uri: str, submission: Submission) -> str:

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from selfserve.backends.base import ObjectStore
 from selfserve.core.launch import StepSpec
 from selfserve.core.package import Upload
 from selfserve.core.run import Placement, Submission, make_run_id
@@ -99,7 +100,9 @@ def _record(
     target: Target, submission: Submission, uploads: Sequence[Upload], report: Report
 ) -> None:
     """Store what S3 lacks, then what is about to be asked for."""
-    for upload in _absent(target, uploads):
+    for upload, is_there in look_for(target.store, uploads):
+        if is_there:
+            continue
         if upload.size > _WORTH_SAYING:
             report(Note(f"Uploading {upload.size / 1e6:.0f} MB to s3://{target.bucket}."))
         for part in (*upload.companions, upload):
@@ -107,10 +110,11 @@ def _record(
     save_submission(target.store, submission)
 
 
-def _absent(target: Target, uploads: Sequence[Upload]) -> list[Upload]:
+def look_for(store: ObjectStore, uploads: Sequence[Upload]) -> list[tuple[Upload, bool]]:
+    """Each with whether it is there; S3 is asked for all of them at once."""
     with ThreadPoolExecutor(max(len(uploads), 1)) as pool:
-        there = list(pool.map(lambda upload: target.store.exists(upload.key), uploads))
-    return [upload for upload, is_there in zip(uploads, there, strict=True) if not is_there]
+        there = pool.map(lambda upload: store.exists(upload.key), uploads)
+        return list(zip(uploads, there, strict=True))
 
 
 def _store(target: Target, upload: Upload) -> None:
