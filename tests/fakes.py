@@ -19,7 +19,7 @@ from selfserve.core.cluster import (
     Step,
     StepState,
 )
-from selfserve.core.launch import ActionOnFailure, LaunchSpec, StepSpec
+from selfserve.core.launch import ActionOnFailure, LaunchSpec, Scaling, StepSpec
 from selfserve.errors import (
     AwsError,
     BadInputError,
@@ -157,6 +157,8 @@ class FakeBackend:
             log_uri=spec.log_uri,
             keep_alive=spec.keep_alive,
             termination_protected=False,
+            step_concurrency=spec.step_concurrency,
+            subnet=next(iter(spec.subnets), None),
         )
         self._clusters[cluster_id] = _FakeCluster(spec, seen, list(self.arrival))
         self._append_steps(self._clusters[cluster_id], spec.steps)
@@ -205,12 +207,15 @@ class FakeBackend:
         self._end("add_steps")
         return step_ids
 
-    def list_steps(self, cluster_id: str) -> list[Step]:
+    def list_steps(
+        self, cluster_id: str, *, states: Sequence[StepState] = (), most: int | None = None
+    ) -> list[Step]:
         """See Backend."""
         self._begin("list_steps")
         cluster = self._find(cluster_id)
         self._advance_steps(cluster)
-        return [step.seen for step in reversed(cluster.steps)]
+        newest_first = (step.seen for step in reversed(cluster.steps))
+        return [step for step in newest_first if not states or step.state in states][:most]
 
     def describe_step(self, cluster_id: str, step_id: str) -> Step:
         """See Backend."""
@@ -238,6 +243,16 @@ class FakeBackend:
                 raise RefusedByPolicyError("It is protected.", hint="Remove the protection.")
             if not cluster.seen.state.is_gone:
                 self._end_cluster(cluster, ClusterState.TERMINATED, "Terminated by user request")
+
+    def resize(self, cluster_id: str, scaling: Scaling) -> None:
+        """See Backend."""
+        self._begin("resize")
+        cluster = self._find(cluster_id)
+        before = sum(fleet.target_units for fleet in cluster.spec.fleets[1:])
+        after = min(max(before, scaling.minimum_units), scaling.maximum_units)
+        *others, last = cluster.spec.fleets
+        grown = replace(last, target_units=last.target_units + after - before)
+        cluster.spec = replace(cluster.spec, scaling=scaling, fleets=(*others, grown))
 
     # How it works
 
@@ -331,6 +346,14 @@ class FakeBackend:
                 self._enter_step(step, StepState.CANCELLED)
 
 
+def list_nothing(
+    cluster_id: str, *, states: Sequence[StepState] = (), most: int | None = None
+) -> list[Step]:
+    """`Backend.list_steps` of an EMR that has not listed the cluster's steps yet."""
+    del cluster_id, states, most
+    return []
+
+
 def _summary(cluster: Cluster) -> ClusterSummary:
     return ClusterSummary(
         id=cluster.id,
@@ -347,8 +370,10 @@ def _summary(cluster: Cluster) -> ClusterSummary:
 class MemoryStore:
     """One bucket in memory. `refuse` lets the next use of it go wrong."""
 
-    def __init__(self, bucket: str = "memory") -> None:
+    def __init__(self, bucket: str = "memory", *, clock: FakeClock | None = None) -> None:
         self._bucket = bucket
+        self._clock = clock or FakeClock()
+        self._modified: dict[str, datetime] = {}
         self.objects: dict[str, bytes] = {}
         self.calls: list[tuple[str, str]] = []
         """What was asked for, in order: the method, and the key or prefix."""
@@ -364,20 +389,21 @@ class MemoryStore:
         self._begin("put", key)
         if only_if_absent and key in self.objects:
             return False
-        self.objects[key] = body
+        self._write(key, body)
         return True
 
     def put_file(self, key: str, path: Path) -> None:
         """See ObjectStore."""
         self.put(key, path.read_bytes())
 
-    def replace(self, key: str, body: bytes, *, etag: str) -> bool:
+    def swap(self, key: str, body: bytes, *, etag: str | None) -> str | None:
         """See ObjectStore."""
-        self._begin("replace", key)
-        if key not in self.objects or _etag(self.objects[key]) != etag:
-            return False
-        self.objects[key] = body
-        return True
+        self._begin("swap", key)
+        there = self.objects.get(key)
+        if (None if there is None else _etag(there)) != etag:
+            return None
+        self._write(key, body)
+        return _etag(body)
 
     def get(self, key: str) -> bytes | None:
         """See ObjectStore."""
@@ -400,6 +426,15 @@ class MemoryStore:
         self._begin("list_keys", prefix)
         return sorted(key for key in self.objects if key.startswith(prefix) and key > after)
 
+    def list_modified(self, prefix: str) -> dict[str, datetime]:
+        """See ObjectStore. What a test put into `objects` itself is as old as the clock."""
+        self._begin("list_modified", prefix)
+        return {
+            key: self._modified.get(key, NOON)
+            for key in sorted(self.objects)
+            if key.startswith(prefix)
+        }
+
     def list_folders(self, prefix: str, *, after: str = "") -> list[str]:
         """See ObjectStore."""
         self._begin("list_folders", prefix)
@@ -411,6 +446,10 @@ class MemoryStore:
         """See ObjectStore."""
         self._begin("delete", key)
         self.objects.pop(key, None)
+
+    def _write(self, key: str, body: bytes) -> None:
+        self.objects[key] = body
+        self._modified[key] = self._clock.now()
 
     def _begin(self, method: str, key: str) -> None:
         self.calls.append((method, key))

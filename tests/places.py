@@ -22,6 +22,7 @@ CANNOT = {
         "list fleets",
         "move steps",
         "refuse steps on a cluster that is over",
+        "scale",
         "tell unknown clusters by the right error",
     }
 }

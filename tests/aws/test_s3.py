@@ -23,7 +23,7 @@ def store_at(url: str, bucket: str = "a-bucket") -> S3Store:
     [
         pytest.param(lambda store: store.put("key", b""), id="put"),
         pytest.param(lambda store: store.put("key", b"", only_if_absent=True), id="put-if-absent"),
-        pytest.param(lambda store: store.replace("key", b"", etag="x"), id="replace"),
+        pytest.param(lambda store: store.swap("key", b"", etag="x"), id="swap"),
         pytest.param(lambda store: store.get("key"), id="get"),
         pytest.param(lambda store: store.list_keys("key"), id="list"),
         pytest.param(lambda store: store.delete("key"), id="delete"),

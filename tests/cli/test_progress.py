@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from selfserve.cli.durations import to_words
 from selfserve.cli.progress import ProgressLine
 from selfserve.cli.tables import plain_table
+from selfserve.core.durations import to_words
 from selfserve.usecases.progress import Note, Waiting
 
 

@@ -33,6 +33,12 @@ def ids_of(clusters: Iterable[ClusterSummary]) -> set[str]:
     return {cluster.id for cluster in clusters}
 
 
+def workers_asked_for(backend: Backend, cluster_id: str) -> int:
+    """In units, core and task together."""
+    nodes = backend.nodes(cluster_id)
+    return sum(node.requested for node in nodes if node.role != NodeRole.PRIMARY)
+
+
 def spec_named(name: str) -> LaunchSpec:
     return replace(SPEC, name=replace(NAME, name=name, launch_id=f"l-{name}"))
 
@@ -244,6 +250,34 @@ def test_no_step_is_added_to_a_cluster_that_is_over(place: Place) -> None:
 
     with pytest.raises(AwsError):
         place.backend.add_steps(cluster_id, [step()])
+
+
+def test_no_more_steps_are_listed_than_asked_for_and_they_are_the_newest(backend: Backend) -> None:
+    cluster_id = backend.launch(SPEC)
+    backend.add_steps(cluster_id, [replace(step(), name=name) for name in ("old", "new")])
+
+    assert [step.name for step in backend.list_steps(cluster_id, most=1)] == ["new"]
+
+
+def test_steps_are_listed_by_their_states(backend: Backend) -> None:
+    cluster_id = backend.launch(SPEC)
+    backend.add_steps(cluster_id, [step()])
+
+    ever = backend.list_steps(cluster_id, states=list(StepState))
+    interrupted = backend.list_steps(cluster_id, states=[StepState.INTERRUPTED])
+
+    assert len(ever) == 1
+    assert interrupted == []
+
+
+def test_a_cluster_is_as_large_as_its_new_limits_say(place: Place) -> None:
+    place.needs("scale")
+    cluster_id = place.backend.launch(SPEC)
+    limits = replace(SPEC.scaling, minimum_units=32, maximum_units=32)
+
+    place.backend.resize(cluster_id, limits)
+
+    eventually(lambda: workers_asked_for(place.backend, cluster_id) == 32)
 
 
 def test_describing_an_unknown_cluster_is_not_found(backend: Backend) -> None:

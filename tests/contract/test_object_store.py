@@ -1,5 +1,7 @@
 """What every ObjectStore promises, wherever the objects are."""
 
+from datetime import timedelta
+
 from selfserve.backends.base import ObjectStore
 
 
@@ -42,7 +44,7 @@ def test_a_replacement_of_the_version_seen_succeeds(store: ObjectStore) -> None:
     found = store.get_with_etag("lease")
     assert found is not None
 
-    assert store.replace("lease", b"two", etag=found[1])
+    assert store.swap("lease", b"two", etag=found[1]) is not None
 
     assert store.get("lease") == b"two"
 
@@ -53,7 +55,7 @@ def test_a_replacement_of_an_older_version_changes_nothing(store: ObjectStore) -
     assert found is not None
     store.put("lease", b"two")
 
-    assert not store.replace("lease", b"three", etag=found[1])
+    assert store.swap("lease", b"three", etag=found[1]) is None
 
     assert store.get("lease") == b"two"
 
@@ -64,9 +66,35 @@ def test_a_replacement_of_a_deleted_object_changes_nothing(store: ObjectStore) -
     assert found is not None
     store.delete("lease")
 
-    assert not store.replace("lease", b"two", etag=found[1])
+    assert store.swap("lease", b"two", etag=found[1]) is None
 
     assert not store.exists("lease")
+
+
+def test_only_the_first_of_two_swaps_of_nothing_succeeds(store: ObjectStore) -> None:
+    assert store.swap("lease", b"mine", etag=None) is not None
+    assert store.swap("lease", b"yours", etag=None) is None
+
+    assert store.get("lease") == b"mine"
+
+
+def test_a_swap_tells_the_version_that_the_next_one_needs(store: ObjectStore) -> None:
+    first = store.swap("lease", b"one", etag=None)
+    second = store.swap("lease", b"two", etag=first)
+
+    assert second is not None
+    assert store.swap("lease", b"three", etag=first) is None
+    assert store.get_with_etag("lease") == (b"two", second)
+
+
+def test_each_key_is_listed_with_when_it_was_written(store: ObjectStore) -> None:
+    store.put("beats/1", b"one")
+    store.put("elsewhere", b"two")
+
+    found = store.list_modified("beats/")
+
+    assert list(found) == ["beats/1"]
+    assert found["beats/1"].utcoffset() == timedelta(0)
 
 
 def test_keys_are_listed_in_order_below_their_prefix_only(store: ObjectStore) -> None:

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from fakes import LIKE_EMR
+from fakes import LIKE_EMR, list_nothing
 from run_house import House
-from selfserve.core.cluster import ClusterState, Step, StepState
+from selfserve.core.cluster import ClusterState, StepState
 from selfserve.core.outcome import RunState, outcome_key
 from selfserve.core.run import cancel_key, placement_key
 from selfserve.errors import NotFoundError, RefusedByPolicyError
@@ -172,9 +172,3 @@ def test_a_step_that_does_not_end_is_named_and_not_waited_for_for_ever(house: Ho
 def test_a_run_that_does_not_exist_is_not_found(house: House) -> None:
     with pytest.raises(NotFoundError, match="no run r-20261121-000000-ffffff"):
         cancel_run(house.target, "r-20261121-000000-ffffff")
-
-
-def list_nothing(cluster_id: str) -> list[Step]:
-    """EMR has not listed the step yet."""
-    assert cluster_id
-    return []

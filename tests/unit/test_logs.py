@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from fakes import LIKE_EMR
+from fakes import LIKE_EMR, list_nothing
 from run_house import ERR, OUT, House
-from selfserve.core.cluster import ClusterState, Step, StepState
+from selfserve.core.cluster import ClusterState, StepState
 from selfserve.core.outcome import RunState
 from selfserve.core.run import StreamName, placement_key
 from selfserve.errors import BadInputError, NotFoundError
@@ -314,9 +314,3 @@ def test_a_cluster_that_never_came_up_has_no_log_to_wait_for(tmp_path: Path) -> 
 
     assert (record.outcome.state, written) == (RunState.NEVER_STARTED, b"")
     assert "No capacity" in record.outcome.reason
-
-
-def list_nothing(cluster_id: str) -> list[Step]:
-    """EMR has not listed the step yet."""
-    assert cluster_id
-    return []

@@ -5,6 +5,7 @@ Talks to S3 or to the endpoint on this machine; the client decides which.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,7 +40,7 @@ class S3Store:
         request: PutObjectRequestTypeDef = {"Bucket": self._bucket, "Key": key, "Body": body}
         if only_if_absent:
             request["IfNoneMatch"] = "*"
-        return self._put(request, body)
+        return self._put(request, body) is not None
 
     def put_file(self, key: str, path: Path) -> None:
         """Store a file of any size, in parts and in parallel if it is large.
@@ -55,9 +56,18 @@ class S3Store:
         ):
             transfers.upload(str(path), self._bucket, key).result()
 
-    def replace(self, key: str, body: bytes, *, etag: str) -> bool:
-        """Store an object over the version `etag`; False when it has changed or gone."""
-        return self._put({"Bucket": self._bucket, "Key": key, "Body": body, "IfMatch": etag}, body)
+    def swap(self, key: str, body: bytes, *, etag: str | None) -> str | None:
+        """Store an object over the version `etag`, or with None where there is none yet.
+
+        Returns the new version's ETag, or None when somebody else was faster. Content
+        must not repeat: after a lost answer, its own is how a writer knows its write.
+        """
+        request: PutObjectRequestTypeDef = {"Bucket": self._bucket, "Key": key, "Body": body}
+        if etag is None:
+            request["IfNoneMatch"] = "*"
+        else:
+            request["IfMatch"] = etag
+        return self._put(request, body)
 
     def get(self, key: str) -> bytes | None:
         """The object's content, or None when there is none."""
@@ -94,6 +104,17 @@ class S3Store:
             found = pages.paginate(Bucket=self._bucket, Prefix=prefix, StartAfter=after)
             return [item["Key"] for page in found for item in page.get("Contents", [])]
 
+    def list_modified(self, prefix: str) -> dict[str, datetime]:
+        """Keys below `prefix`, each with when it was last written, by S3's own clock."""
+        pages = self._client.get_paginator("list_objects_v2")
+        with self._errors(f"listing {self._uri(prefix)}"):
+            found = pages.paginate(Bucket=self._bucket, Prefix=prefix)
+            return {
+                item["Key"]: item["LastModified"].astimezone(UTC)
+                for page in found
+                for item in page.get("Contents", [])
+            }
+
     def list_folders(self, prefix: str, *, after: str = "") -> list[str]:
         """Folders right below `prefix` in lexical order, those after `after` only."""
         pages = self._client.get_paginator("list_objects_v2")
@@ -110,22 +131,24 @@ class S3Store:
         with self._errors(f"deleting {self._uri(key)}"):
             self._client.delete_object(Bucket=self._bucket, Key=key)
 
-    def _put(self, request: "PutObjectRequestTypeDef", body: bytes) -> bool:
+    def _put(self, request: "PutObjectRequestTypeDef", body: bytes) -> str | None:
+        """The new ETag; None when the condition did not hold."""
         with self._errors(f"writing {self._uri(request['Key'])}"):
             try:
-                self._client.put_object(**request)
+                return self._client.put_object(**request)["ETag"]
             except ClientError as error:
                 if error_code(error) in _LOST_THE_RACE:
-                    return self._was_ours_all_along(error, request["Key"], body)
+                    return self._ours_all_along(error, request["Key"], body)
                 if "IfMatch" in request and error_code(error) in _ABSENT:
-                    return False
+                    return None
                 raise
-            return True
 
-    def _was_ours_all_along(self, error: ClientError, key: str, body: bytes) -> bool:
-        """Whether a retried write lost only against its own first, unanswered attempt."""
-        retried = error.response["ResponseMetadata"].get("RetryAttempts", 0) > 0
-        return retried and self.get(key) == body
+    def _ours_all_along(self, error: ClientError, key: str, body: bytes) -> str | None:
+        """The ETag of a retried write that lost only against its own first, unanswered attempt."""
+        if not error.response["ResponseMetadata"].get("RetryAttempts", 0):
+            return None
+        found = self.get_with_etag(key)
+        return found[1] if found is not None and found[0] == body else None
 
     @contextmanager
     def _errors(self, doing: str) -> Iterator[None]:

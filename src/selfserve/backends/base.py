@@ -4,13 +4,32 @@ Methods raise only `SelfserveError` subclasses. Each method is one request (or
 the pages of one listing); waiting and retrying are the callers' business.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from selfserve.core.cluster import Cluster, ClusterState, ClusterSummary, NodeCount, Step
-from selfserve.core.launch import LaunchSpec, StepSpec
+from selfserve.core.cluster import (
+    Cluster,
+    ClusterState,
+    ClusterSummary,
+    NodeCount,
+    Step,
+    StepState,
+)
+from selfserve.core.idle import Session
+from selfserve.core.launch import LaunchSpec, Scaling, StepSpec
+
+
+@dataclass(frozen=True, slots=True)
+class YarnSeen:
+    """What EMR's IsIdle metric says of a cluster."""
+
+    idle_since: datetime | None
+    """Since when every sample says idle; None while the newest one says busy."""
+    at: datetime
+    """When the newest sample was taken."""
 
 
 class Backend(Protocol):
@@ -43,8 +62,14 @@ class Backend(Protocol):
             OutcomeUnknownError: look for the steps by name before asking again.
         """
 
-    def list_steps(self, cluster_id: str) -> list[Step]:
-        """All steps, newest first, as EMR lists them. Raises NotFoundError."""
+    def list_steps(
+        self, cluster_id: str, *, states: Sequence[StepState] = (), most: int | None = None
+    ) -> list[Step]:
+        """Steps in these states (all if empty), newest first, as EMR lists them.
+
+        With `most`, no more than that many, and no more pages than they need.
+        Raises NotFoundError.
+        """
 
     def describe_step(self, cluster_id: str, step_id: str) -> Step:
         """Raises NotFoundError."""
@@ -58,6 +83,23 @@ class Backend(Protocol):
         Raises:
             RefusedByPolicyError: a cluster is protected from termination.
         """
+
+    def resize(self, cluster_id: str, scaling: Scaling) -> None:
+        """Set managed scaling's limits; EMR brings the cluster between them. Raises NotFoundError.
+
+        Raises:
+            BadInputError: EMR would refuse these limits; nothing was sent.
+        """
+
+
+class Observer(Protocol):
+    """What can be seen of a cluster's engines from outside. Cheap, and never certain."""
+
+    def yarn(self, cluster_ids: Sequence[str]) -> Mapping[str, YarnSeen]:
+        """By cluster id, for those that EMR's metrics tell of (IsIdle, every five minutes)."""
+
+    def sessions(self, cluster: Cluster) -> list[Session] | None:
+        """Its open Spark Connect sessions; None if they cannot be told."""
 
 
 class ObjectStore(Protocol):
@@ -73,8 +115,11 @@ class ObjectStore(Protocol):
     def put_file(self, key: str, path: Path) -> None:
         """Store a file of any size; readers see all of it or nothing."""
 
-    def replace(self, key: str, body: bytes, *, etag: str) -> bool:
-        """Store an object over the version `etag`; False when it has changed or gone."""
+    def swap(self, key: str, body: bytes, *, etag: str | None) -> str | None:
+        """Store an object over the version `etag`, or with None where there is none yet.
+
+        Returns the new version's ETag, or None when somebody else was faster.
+        """
 
     def get(self, key: str) -> bytes | None:
         """The object's content, or None when there is none."""
@@ -87,6 +132,9 @@ class ObjectStore(Protocol):
 
     def list_keys(self, prefix: str, *, after: str = "") -> list[str]:
         """Keys below `prefix` in lexical order, those after `after` only."""
+
+    def list_modified(self, prefix: str) -> dict[str, datetime]:
+        """Keys below `prefix`, each with when it was last written, by the store's own clock."""
 
     def list_folders(self, prefix: str, *, after: str = "") -> list[str]:
         """Folders right below `prefix`, in lexical order, whatever is in them.

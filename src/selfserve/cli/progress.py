@@ -4,9 +4,9 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from selfserve.cli.durations import to_words
 from selfserve.cli.hints import with_target
 from selfserve.cli.output import clear_live_line, draw_live_line, say_line, talks_to_terminal
+from selfserve.core.durations import to_words
 from selfserve.usecases.progress import Note, Progress, Waiting
 
 _PATIENCE_S = 2.0  # nothing is said about a shorter wait

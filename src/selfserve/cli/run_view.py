@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from selfserve.cli.durations import to_words
+from selfserve.core.durations import to_words
 from selfserve.core.outcome import RunCost, RunOutcome
 from selfserve.core.run import Placement, RunResult, Submission
 

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from selfserve.cli.durations import to_words
 from selfserve.cli.options import invocation
 from selfserve.cli.run_view import cost_in_brief, local_time, record_to_json
+from selfserve.core.durations import to_words
 from selfserve.core.outcome import RunState
 from selfserve.errors import BadInputError
 

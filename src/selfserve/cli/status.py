@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from selfserve.cli.durations import to_words
 from selfserve.cli.options import invocation
+from selfserve.core.durations import to_words
 
 if TYPE_CHECKING:
     from selfserve.usecases.status import ClusterRow

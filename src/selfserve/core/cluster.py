@@ -103,6 +103,9 @@ class Cluster(ClusterSummary):
     log_uri: str | None
     keep_alive: bool
     termination_protected: bool
+    step_concurrency: int = 1
+    subnet: str | None = None
+    """Where EMR has put it."""
 
 
 @dataclass(frozen=True, slots=True)

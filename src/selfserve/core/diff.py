@@ -5,7 +5,13 @@ from dataclasses import dataclass
 
 from selfserve.core.durations import format_duration
 from selfserve.core.launch import Configuration, Fleet, LaunchSpec
-from selfserve.core.naming import TAG_LAUNCH_ID, TAG_SPEC
+from selfserve.core.naming import (
+    TAG_IDLE,
+    TAG_LAUNCH_ID,
+    TAG_MAX_AGE,
+    TAG_SHARED,
+    TAG_SPEC,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +58,7 @@ def _values(spec: LaunchSpec) -> Iterator[tuple[str, object]]:
     yield "iam.service_role", spec.service_role
     yield "iam.instance_profile", spec.instance_profile
     yield "logs", spec.log_uri
-    ours = {TAG_LAUNCH_ID, TAG_SPEC}
+    ours = {TAG_LAUNCH_ID, TAG_SPEC, TAG_IDLE, TAG_MAX_AGE, TAG_SHARED}
     yield from _mapping("tags", {key: spec.tags[key] for key in spec.tags if key not in ours})
     for configuration in spec.configurations:
         yield from _configuration("conf", configuration)
@@ -61,6 +67,7 @@ def _values(spec: LaunchSpec) -> Iterator[tuple[str, object]]:
     for index, step in enumerate(spec.steps):
         yield f"steps[{index}]", " ".join((step.name, step.on_failure, step.jar, *step.args))
     yield "step_concurrency", spec.step_concurrency
+    yield "shared", spec.shared
     yield "subnets", ", ".join(spec.subnets)
     yield "security_configuration", spec.security_configuration
     yield "root_disk", spec.root_volume_gib

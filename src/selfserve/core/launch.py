@@ -144,6 +144,8 @@ class LaunchSpec:
     bootstrap: tuple[BootstrapAction, ...] = ()
     steps: tuple[StepSpec, ...] = ()
     step_concurrency: int = 1
+    shared: bool = False
+    """Whether other people's jobs may join it."""
     subnets: tuple[str, ...] = ()
     security_configuration: str | None = None
     root_volume_gib: int | None = None

@@ -20,7 +20,9 @@ TAG_OWNER = "selfserve:owner"
 TAG_NAME = "selfserve:name"
 TAG_LAUNCH_ID = "selfserve:launch-id"
 TAG_SPEC = "selfserve:spec"
+TAG_IDLE = "selfserve:idle"
 TAG_MAX_AGE = "selfserve:max-age"
+TAG_SHARED = "selfserve:shared"
 
 
 def is_name_part(text: str) -> bool:
@@ -84,6 +86,25 @@ def claim_key(owner: str, name: str) -> str:
 def launch_key(launch_id: str) -> str:
     """S3 key of the intent record that is written before RunJobFlow is called."""
     return f"{S3_PREFIX}launches/{launch_id}.json"
+
+
+def pool_key(profile: str) -> str:
+    """S3 key of the claim that lets only one launch of a shared cluster of a profile go on."""
+    return f"{S3_PREFIX}pools/{profile}.json"
+
+
+def lease_key(cluster_id: str) -> str:
+    """S3 key of the lease that submitters and the sweep take; see `core.lease`."""
+    return f"{S3_PREFIX}leases/{cluster_id}.json"
+
+
+def beat_key(cluster_id: str) -> str:
+    """S3 key of what the cluster's own probe has last seen at work; see `core.beat`."""
+    return f"{S3_PREFIX}beats/{cluster_id}.json"
+
+
+SWEEP_MEMORY_KEY = f"{S3_PREFIX}sweep/memory.json"
+"""S3 key of what sweeps tell each other; see `core.sweep_memory`."""
 
 
 def bootstrap_key(sha256: str, script: str) -> str:

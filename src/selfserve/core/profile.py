@@ -202,8 +202,8 @@ class Profile(_Part):
     shutdown: Shutdown
     iam: Iam
     logs: Filled = Field(description="An s3:// URI.")
-    # EMR resources carry 50 tags; eight are ours.
-    tags: dict[TagKey, TagValue] = Field(default_factory=dict, max_length=42)
+    # EMR resources carry 50 tags; nine are ours.
+    tags: dict[TagKey, TagValue] = Field(default_factory=dict, max_length=41)
     conf: dict[str, dict[str, Property]] = Field(
         default_factory=dict, description="EMR classification -> property -> value."
     )
@@ -213,7 +213,10 @@ class Profile(_Part):
     vars: dict[str, Text] = Field(
         default_factory=dict, description="Values for {{ vars.name }} in this profile's text."
     )
-    step_concurrency: int = Field(default=1, ge=1, le=256)
+    step_concurrency: int = Field(
+        default=1, ge=1, le=256, description="How many steps run at a time."
+    )
+    shared: bool = Field(default=False, description="Other people's jobs may join such a cluster.")
     root_disk: int | None = Field(default=None, ge=15, le=100, description="GiB.")
 
 

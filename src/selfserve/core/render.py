@@ -11,7 +11,14 @@ from datetime import timedelta
 
 from selfserve.core.durations import format_duration
 from selfserve.core.launch import BootstrapAction, Configuration, LaunchSpec, StepSpec
-from selfserve.core.naming import TAG_MAX_AGE, TAG_SPEC, ClusterName, bootstrap_key
+from selfserve.core.naming import (
+    TAG_IDLE,
+    TAG_MAX_AGE,
+    TAG_SHARED,
+    TAG_SPEC,
+    ClusterName,
+    bootstrap_key,
+)
 from selfserve.core.problems import Problem, ProfileError
 from selfserve.core.profile import Profile
 from selfserve.core.resolve import Resolved
@@ -128,11 +135,15 @@ def _to_spec(resolved: Resolved, values: RenderValues, *, keep_alive: bool) -> L
         tags={
             **{key: text[f"tags.{key}"] for key in profile.tags},
             **name.tags(),
+            # For the sweep, which reads tags and no records: what ends this cluster, and when.
+            TAG_IDLE: format_duration(profile.shutdown.idle),
             TAG_MAX_AGE: format_duration(max_age),
+            TAG_SHARED: "true" if profile.shared else "false",
         },
         configurations=_configurations(profile, text),
         bootstrap=_bootstrap(profile, values, text),
         step_concurrency=profile.step_concurrency,
+        shared=profile.shared,
         subnets=values.subnets,
         security_configuration=values.security_configuration,
         root_volume_gib=profile.root_disk,

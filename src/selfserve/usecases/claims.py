@@ -80,7 +80,7 @@ def _take(target: Target, name: str, launch_id: str) -> bool:
         return True
     if _still_counts(target, claim):
         return False
-    return target.store.replace(key, body, etag=etag)
+    return target.store.swap(key, body, etag=etag) is not None
 
 
 def _still_counts(target: Target, claim: Claim) -> bool:

@@ -15,8 +15,15 @@ from typing import TypeVar
 
 from selfserve.aws.s3 import S3Store
 from selfserve.backends.emr.backend import EmrBackend
-from selfserve.core.cluster import Cluster, ClusterState, ClusterSummary, NodeCount, Step
-from selfserve.core.launch import LaunchSpec, StepSpec
+from selfserve.core.cluster import (
+    Cluster,
+    ClusterState,
+    ClusterSummary,
+    NodeCount,
+    Step,
+    StepState,
+)
+from selfserve.core.launch import LaunchSpec, Scaling, StepSpec
 from selfserve.errors import AwsError, NoAnswerError
 from selfserve.local.daemon_client import revive
 from selfserve.local.endpoint import LocalEndpoint
@@ -92,9 +99,12 @@ class RevivingBackend:
         """See `Backend.nodes`."""
         return self._link.again(lambda: self._link.backend.nodes(cluster_id))
 
-    def list_steps(self, cluster_id: str) -> list[Step]:
+    def list_steps(
+        self, cluster_id: str, *, states: Sequence[StepState] = (), most: int | None = None
+    ) -> list[Step]:
         """See `Backend.list_steps`."""
-        return self._link.again(lambda: self._link.backend.list_steps(cluster_id))
+        link = self._link
+        return link.again(lambda: link.backend.list_steps(cluster_id, states=states, most=most))
 
     def describe_step(self, cluster_id: str, step_id: str) -> Step:
         """See `Backend.describe_step`."""
@@ -107,6 +117,10 @@ class RevivingBackend:
     def terminate(self, cluster_ids: Sequence[str]) -> None:
         """See `Backend.terminate`."""
         self._link.again(lambda: self._link.backend.terminate(cluster_ids))
+
+    def resize(self, cluster_id: str, scaling: Scaling) -> None:
+        """See `Backend.resize`."""
+        self._link.again(lambda: self._link.backend.resize(cluster_id, scaling))
 
 
 class RevivingStore:
@@ -138,9 +152,9 @@ class RevivingStore:
             self._link.raise_if_full(path.stat().st_size, error)
             raise
 
-    def replace(self, key: str, body: bytes, *, etag: str) -> bool:
-        """See `ObjectStore.replace`."""
-        return self._link.store.replace(key, body, etag=etag)
+    def swap(self, key: str, body: bytes, *, etag: str | None) -> str | None:
+        """See `ObjectStore.swap`."""
+        return self._link.store.swap(key, body, etag=etag)
 
     def get(self, key: str) -> bytes | None:
         """See `ObjectStore.get`."""
@@ -157,6 +171,10 @@ class RevivingStore:
     def list_keys(self, prefix: str, *, after: str = "") -> list[str]:
         """See `ObjectStore.list_keys`."""
         return self._link.again(lambda: self._link.store.list_keys(prefix, after=after))
+
+    def list_modified(self, prefix: str) -> dict[str, datetime]:
+        """See `ObjectStore.list_modified`."""
+        return self._link.again(lambda: self._link.store.list_modified(prefix))
 
     def list_folders(self, prefix: str, *, after: str = "") -> list[str]:
         """See `ObjectStore.list_folders`."""

@@ -8,13 +8,18 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
 from selfserve.aws.errors import aws_errors, error_code, error_message
 from selfserve.aws.session import Clients
-from selfserve.backends.emr.translate import to_run_job_flow, to_step_config
+from selfserve.backends.emr.translate import (
+    to_managed_scaling_policy,
+    to_run_job_flow,
+    to_step_config,
+)
 from selfserve.backends.emr.translate_replies import (
     from_cluster_summary,
     from_describe_cluster,
@@ -22,8 +27,15 @@ from selfserve.backends.emr.translate_replies import (
     from_instance_group,
     from_step,
 )
-from selfserve.core.cluster import Cluster, ClusterState, ClusterSummary, NodeCount, Step
-from selfserve.core.launch import LaunchSpec, StepSpec
+from selfserve.core.cluster import (
+    Cluster,
+    ClusterState,
+    ClusterSummary,
+    NodeCount,
+    Step,
+    StepState,
+)
+from selfserve.core.launch import LaunchSpec, Scaling, StepSpec
 from selfserve.errors import (
     BadInputError,
     NotFoundError,
@@ -36,6 +48,8 @@ if TYPE_CHECKING:
     from mypy_boto3_emr.type_defs import (
         AddJobFlowStepsInputTypeDef,
         ListClustersInputPaginateTypeDef,
+        ListStepsInputPaginateTypeDef,
+        PutManagedScalingPolicyInputTypeDef,
     )
 
 # EMR has no code for "no such cluster": it is one of two general ones and a sentence.
@@ -119,11 +133,17 @@ class EmrBackend:
             raise _no_ids_in_answer(doing)
         return response["StepIds"]
 
-    def list_steps(self, cluster_id: str) -> list[Step]:
-        """All steps, newest first, as EMR lists them. Raises NotFoundError."""
+    def list_steps(
+        self, cluster_id: str, *, states: Sequence[StepState] = (), most: int | None = None
+    ) -> list[Step]:
+        """Steps in these states (all if empty), newest first; see `Backend.list_steps`."""
+        request: ListStepsInputPaginateTypeDef = {"ClusterId": cluster_id}
+        if states:
+            request["StepStates"] = [state.value for state in states]
         with _emr_errors(f"listing the steps of {cluster_id}"):
-            pages = self._clients.emr.get_paginator("list_steps").paginate(ClusterId=cluster_id)
-            return [from_step(reply) for page in pages for reply in page["Steps"]]
+            pages = self._clients.emr.get_paginator("list_steps").paginate(**request)
+            replies = (reply for page in pages for reply in page["Steps"])
+            return [from_step(reply) for reply in islice(replies, most)]
 
     def describe_step(self, cluster_id: str, step_id: str) -> Step:
         """Raises NotFoundError."""
@@ -159,6 +179,21 @@ class EmrBackend:
         ]
         if refusals:
             raise refusals[0]
+
+    def resize(self, cluster_id: str, scaling: Scaling) -> None:
+        """Set managed scaling's limits. See `Backend.resize`.
+
+        Raises:
+            BadInputError: EMR would refuse the request; nothing was sent.
+            NotFoundError: there is no such cluster.
+        """
+        request: PutManagedScalingPolicyInputTypeDef = {
+            "ClusterId": cluster_id,
+            "ManagedScalingPolicy": to_managed_scaling_policy(scaling),
+        }
+        _refuse_bad_request("PutManagedScalingPolicy", request)
+        with _emr_errors(f"resizing {cluster_id}"):
+            self._clients.emr.put_managed_scaling_policy(**request)
 
     def _terminate_chunk(self, cluster_ids: Sequence[str]) -> Iterator[SelfserveError]:
         """End up to ten clusters with one call, or one by one if EMR refuses the call."""

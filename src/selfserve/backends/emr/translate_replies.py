@@ -60,6 +60,8 @@ def from_describe_cluster(reply: "ClusterTypeDef") -> Cluster:
         log_uri=_to_s3_scheme(reply.get("LogUri")),
         keep_alive=not reply.get("AutoTerminate", False),
         termination_protected=reply.get("TerminationProtected", False),
+        step_concurrency=reply.get("StepConcurrencyLevel", 1),
+        subnet=reply.get("Ec2InstanceAttributes", {}).get("Ec2SubnetId") or None,
     )
 
 
