@@ -9,9 +9,11 @@ Nobody has to give a lease back. A hold counts until its step is listed, or for
 `LEASE_TIME`; whoever takes longer must take another before going on.
 """
 
+import json
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 LEASE_TIME = timedelta(minutes=10)
 """Longer than any request can be on its way: AWS refuses a signature that is older than 5
@@ -108,3 +110,47 @@ def begin_ending(lease: Lease, sweep_id: str, now: datetime) -> Lease:
 def spare(lease: Lease) -> Lease:
     """The lease of a cluster that is not ended after all."""
     return replace(lease, fence=lease.fence + 1, ending=None)
+
+
+def to_bytes(lease: Lease, *, by: str) -> bytes:
+    """The object's content, as the run or sweep `by` writes it.
+
+    No two writes are alike: fences rise, and of two writers at one fence each gives
+    its own id. So an ETag stands for one write, and a writer whose answer was lost
+    knows its own.
+    """
+    document = {
+        "fence": lease.fence,
+        "by": by,
+        "holds": [
+            {"run_id": one.run_id, "owner": one.owner, "since": one.since.isoformat()}
+            for one in lease.holds
+        ],
+        "ending": lease.ending
+        and {"sweep_id": lease.ending.sweep_id, "since": lease.ending.since.isoformat()},
+    }
+    return json.dumps(document).encode()
+
+
+def from_bytes(body: bytes) -> Lease:
+    """Read what `to_bytes` wrote.
+
+    Raises:
+        ValueError: it is something else, such as what a later version writes.
+    """
+    try:
+        return _from_document(json.loads(body))
+    except (TypeError, KeyError, AttributeError) as error:
+        raise ValueError(f"not a lease: {error!r}") from error
+
+
+def _from_document(document: dict[str, Any]) -> Lease:  # Any: it is checked by being read
+    ending = document["ending"]
+    return Lease(
+        fence=int(document["fence"]),
+        holds=tuple(
+            Hold(one["run_id"], one["owner"], datetime.fromisoformat(one["since"]))
+            for one in document["holds"]
+        ),
+        ending=ending and Ending(ending["sweep_id"], datetime.fromisoformat(ending["since"])),
+    )
