@@ -6,8 +6,9 @@ import pytest
 
 from selfserve.errors import BadInputError
 from selfserve.local.endpoint import ACCOUNT
+from selfserve.usecases.configured_targets import ConfiguredTargets
 from selfserve.usecases.settings import AwsSettings, Settings
-from selfserve.usecases.target import AWS_PACE, ConfiguredTargets
+from selfserve.usecases.target import AWS_PACE
 
 AWS = AwsSettings(region="eu-west-1", bucket="team-bucket", team="ranking")
 

@@ -45,7 +45,7 @@ class Invocation:
         """Where `--on` is looked up."""
         if self.given_targets is not None:
             return self.given_targets
-        from selfserve.usecases.target import ConfiguredTargets
+        from selfserve.usecases.configured_targets import ConfiguredTargets
 
         return ConfiguredTargets()
 
