@@ -11,9 +11,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
 
-from selfserve.backends.base import Backend, ObjectStore
+from selfserve.backends.base import Backend, ObjectStore, Observer
 from selfserve.packing.caches import cache_folder
 from selfserve.usecases.clock import Clock, SystemClock
+from selfserve.usecases.no_observer import NoObserver
 
 LOCAL = "local"
 AWS = "aws"
@@ -86,6 +87,7 @@ class Target(Place):
 
     backend: Backend
     store: ObjectStore
+    observer: Observer = field(default_factory=NoObserver)
     clock: Clock = field(default_factory=SystemClock)
     pace: Pace = LOCAL_PACE
     cache: Path = field(default_factory=cache_folder)

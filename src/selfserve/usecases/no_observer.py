@@ -1,0 +1,21 @@
+"""The Observer of a place whose engines cannot be seen from outside, such as this machine."""
+
+from collections.abc import Mapping, Sequence
+
+from selfserve.backends.base import YarnSeen
+from selfserve.core.cluster import Cluster
+from selfserve.core.idle import Session
+
+
+class NoObserver:
+    """Sees nothing: what is at work on a cluster is known from its own beat, or not at all."""
+
+    def yarn(self, cluster_ids: Sequence[str]) -> Mapping[str, YarnSeen]:
+        """See `Observer.yarn`."""
+        del cluster_ids
+        return {}
+
+    def sessions(self, cluster: Cluster) -> list[Session] | None:
+        """See `Observer.sessions`."""
+        del cluster
+        return None
