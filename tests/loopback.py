@@ -5,6 +5,8 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -18,6 +20,13 @@ class Answer:
     lost: bool = False
     never: bool = False
     """The connection stays open, and silent, until the server ends."""
+    ahead: timedelta = timedelta(0)
+    """How much later it is where the server is, by the Date of its answer."""
+
+    @property
+    def date(self) -> str:
+        """The server's time, as HTTP writes it."""
+        return format_datetime(datetime.now(UTC) + self.ahead, usegmt=True)
 
 
 def emr_error(code: str, message: str, *, status: int = 400) -> Answer:
@@ -85,7 +94,8 @@ class Loopback:
                     loopback._ended.wait()
                 if answer.lost or answer.never:
                     return
-                self.send_response(answer.status)
+                self.send_response_only(answer.status)
+                self.send_header("Date", answer.date)
                 self.send_header("ETag", '"etag"')
                 self.send_header("Content-Length", str(len(answer.body)))
                 self.end_headers()

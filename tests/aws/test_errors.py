@@ -51,7 +51,7 @@ def refusal(code: str, *, status: int = 400, message: str = "No.") -> boto.Clien
         pytest.param(refusal("ExpiredToken"), "aws sso login", id="expired-session-s3"),
         pytest.param(refusal("AccessDeniedException"), "administrator", id="not-allowed"),
         pytest.param(refusal("UnrecognizedClientException"), "get-caller", id="unknown-key"),
-        pytest.param(refusal("InvalidSignatureException"), "clock", id="wrong-secret-or-clock"),
+        pytest.param(refusal("InvalidSignatureException"), "secret access key", id="wrong-secret"),
         pytest.param(refusal("ThrottlingException"), "rate limiting", id="throttled"),
         pytest.param(refusal("Whatever", status=503), "health.aws", id="aws-is-down"),
         pytest.param(refusal("ValidationException"), "--debug", id="anything-else"),

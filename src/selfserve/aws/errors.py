@@ -4,14 +4,18 @@ Botocore's exceptions end here. Everything else passes through: it is a bug, or
 somebody else's error.
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
 from botocore import exceptions as boto
 from botocore.parsers import ResponseParserError
 
+from selfserve.aws.skew import measure_skew
+from selfserve.core.durations import to_words
 from selfserve.errors import AwsError, BadInputError, NoAnswerError, OutcomeUnknownError
 
 _LOG_IN = "Log in again: aws sso login (or aws login), then repeat the command."
@@ -22,7 +26,11 @@ _NOT_ALLOWED = "Ask your administrator for the permission that the message names
 _SLOW_DOWN = "AWS is rate limiting this account; try again in a minute."
 _AWS_TROUBLE = "AWS has trouble; see https://health.aws.amazon.com and try again in a few minutes."
 _UNKNOWN_KEY = "The access key is not known to AWS. Check: aws sts get-caller-identity"
-_CLOCK = "Check the secret key, and that this machine's clock is right."
+_WRONG_KEY = "Check the secret access key, or log in again: aws sso login"
+_SET_THE_CLOCK = (
+    "Set this machine's clock: sudo timedatectl set-ntp true "
+    "(on a Mac: sudo sntp -sS time.apple.com)"
+)
 _DEBUG = "Run again with --debug to see the request."
 
 _HINTS: dict[str, str] = {
@@ -32,9 +40,8 @@ _HINTS: dict[str, str] = {
     "InvalidClientTokenId": _UNKNOWN_KEY,
     "UnrecognizedClientException": _UNKNOWN_KEY,
     "InvalidAccessKeyId": _UNKNOWN_KEY,
-    "InvalidSignatureException": _CLOCK,
-    "SignatureDoesNotMatch": _CLOCK,
-    "RequestTimeTooSkewed": "Set this machine's clock; AWS refuses requests more than 15 min off.",
+    "InvalidSignatureException": _WRONG_KEY,
+    "SignatureDoesNotMatch": _WRONG_KEY,
     "OptInRequired": "Activate the account for this service in the AWS console.",
     "AccessDenied": _NOT_ALLOWED,
     "AccessDeniedException": _NOT_ALLOWED,
@@ -84,6 +91,11 @@ _NEVER_SENT = (
 
 _NO_HTTP_STATUS = 0
 
+# Botocore signs with this machine's time. AWS takes signatures within 5 minutes of its own, S3
+# within 15; EMR and STS say so under the code of a wrong secret key.
+_TIME_TOO_FAR_OFF = {"RequestTimeTooSkewed", "RequestInTheFuture"}
+_SIGNED_TOO_FAR_OFF = re.compile(r"signature (expired|not yet current)", re.IGNORECASE)
+
 
 @contextmanager
 def aws_errors(doing: str, *, once: bool = False) -> Iterator[None]:
@@ -129,8 +141,22 @@ def _refused(doing: str, error: boto.ClientError, *, once: bool) -> AwsError:
             f"{message} ({code})",
             hint="See what is there with: selfserve status",
         )
+    if code in _TIME_TOO_FAR_OFF or _SIGNED_TOO_FAR_OFF.search(message):
+        return AwsError(
+            f"Refused while {doing}: {_clock_is_off(error)} ({code})", hint=_SET_THE_CLOCK
+        )
     hint = _HINTS.get(code, _AWS_TROUBLE if _is_server_fault(error) else _DEBUG)
     return AwsError(f"Refused while {doing}: {message} ({code})", hint=hint)
+
+
+def _clock_is_off(error: boto.ClientError) -> str:
+    headers = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+    skew = measure_skew(headers)
+    if not skew:
+        return "this machine's clock is off by more than AWS allows"
+    direction = "slow" if skew > timedelta(0) else "fast"
+    amount = to_words(timedelta(minutes=round(abs(skew) / timedelta(minutes=1))))
+    return f"this machine's clock is {amount} {direction}, more than AWS allows"
 
 
 def _is_server_fault(error: boto.ClientError) -> bool:

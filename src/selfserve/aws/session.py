@@ -11,7 +11,7 @@ which never retries; everything else through clients that do.
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, cast
 
@@ -21,9 +21,11 @@ from botocore.session import Session
 
 from selfserve import __version__
 from selfserve.aws.errors import aws_errors
+from selfserve.aws.skew import Skew
 from selfserve.errors import AwsError
 
 if TYPE_CHECKING:
+    from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_emr import EMRClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sts import STSClient
@@ -41,6 +43,8 @@ class Clients:
     session: Session
     region: str
     endpoint_url: str | None = None
+    skew: Skew = field(default_factory=Skew)
+    """AWS's time minus this machine's; an endpoint on this machine has the same clock."""
 
     @cached_property
     def emr(self) -> "EMRClient":
@@ -62,13 +66,23 @@ class Clients:
         return cast("S3Client", self._make("s3", config, self.endpoint_url))
 
     @cached_property
+    def cloudwatch(self) -> "CloudWatchClient":
+        """CloudWatch, for EMR's metrics. The local endpoint has none; do not ask there."""
+        return cast("CloudWatchClient", self._make("cloudwatch", self._config()))
+
+    @cached_property
     def sts(self) -> "STSClient":
         """STS, for the account's id. It is always AWS's own: the local endpoint has none."""
         return cast("STSClient", self._make("sts", self._config()))
 
     def _make(self, service: str, config: Config, endpoint_url: str | None = None) -> BaseClient:
         with _client_errors(service.upper()):
-            return self.session.create_client(service, endpoint_url=endpoint_url, config=config)
+            client: BaseClient = self.session.create_client(
+                service, endpoint_url=endpoint_url, config=config
+            )
+        if self.endpoint_url is None:
+            client.meta.events.register("after-call", self.skew.learn)
+        return client
 
     def _config(
         self, *, mode: Literal["standard", "adaptive"] = "standard", attempts: int | None = None

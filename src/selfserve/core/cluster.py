@@ -106,6 +106,8 @@ class Cluster(ClusterSummary):
     step_concurrency: int = 1
     subnet: str | None = None
     """Where EMR has put it."""
+    sessions_enabled: bool = False
+    """Whether it takes Spark Connect sessions."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,10 @@ Apart from where places come from: the sweeper in AWS Lambda has neither the use
 configuration nor the packages that read it.
 """
 
-from dataclasses import fields
+from dataclasses import fields, replace
 
 from selfserve.backends.base import Backend, ObjectStore
+from selfserve.usecases.clock import CorrectedClock
 from selfserve.usecases.target import AWS_PACE, Pace, Place, Target
 
 
@@ -19,10 +20,13 @@ def connect_aws(place: Place) -> Target:
     from selfserve.aws.s3 import S3Store
     from selfserve.aws.session import make_clients
     from selfserve.backends.emr.backend import EmrBackend
+    from selfserve.backends.emr.observer import EmrObserver
 
     clients = make_clients(place.region)
     store = S3Store(clients.s3, place.bucket)
-    return connect(place, EmrBackend(clients), store, AWS_PACE)
+    clock = CorrectedClock(clients.skew)
+    target = connect(place, EmrBackend(clients), store, AWS_PACE)
+    return replace(target, observer=EmrObserver(clients, clock.now), clock=clock)
 
 
 def connect(

@@ -37,7 +37,9 @@ from selfserve.core.cluster import (
 )
 from selfserve.core.launch import LaunchSpec, Scaling, StepSpec
 from selfserve.errors import (
+    AwsError,
     BadInputError,
+    NoAnswerError,
     NotFoundError,
     OutcomeUnknownError,
     RefusedByPolicyError,
@@ -165,20 +167,21 @@ class EmrBackend:
     def terminate(self, cluster_ids: Sequence[str]) -> None:
         """End clusters. Idempotent: one that is already gone is a success.
 
-        One cluster that EMR refuses to end does not keep the others alive; the
-        first refusal is raised after all were asked for.
+        Neither a cluster that EMR refuses to end nor a call that it throttles to the last
+        keeps the others alive; what went wrong first is raised after all were asked for.
 
         Raises:
             RefusedByPolicyError: a cluster is protected from termination.
             NotFoundError: EMR never had, or has forgotten, this cluster.
+            NoAnswerError: nobody answers; the rest was not asked for.
         """
-        refusals = [
-            refusal
+        failures = [
+            failure
             for some in _chunks(cluster_ids, _CLUSTERS_PER_TERMINATION)
-            for refusal in self._terminate_chunk(some)
+            for failure in self._terminate_chunk(some)
         ]
-        if refusals:
-            raise refusals[0]
+        if failures:
+            raise failures[0]
 
     def resize(self, cluster_id: str, scaling: Scaling) -> None:
         """Set managed scaling's limits. See `Backend.resize`.
@@ -200,12 +203,16 @@ class EmrBackend:
         try:
             with _emr_errors(f"ending {', '.join(cluster_ids)}"):
                 self._clients.emr.terminate_job_flows(JobFlowIds=cluster_ids)
+        except NoAnswerError:
+            raise  # after so many attempts, nobody would answer for the others either
         except (RefusedByPolicyError, NotFoundError) as refusal:
             if len(cluster_ids) == 1:
                 yield refusal
                 return
             for cluster_id in cluster_ids:
                 yield from self._terminate_chunk([cluster_id])
+        except AwsError as failure:
+            yield failure
 
     def _fleets(self, cluster_id: str) -> list[NodeCount]:
         pages = self._clients.emr.get_paginator("list_instance_fleets")

@@ -62,6 +62,7 @@ def from_describe_cluster(reply: "ClusterTypeDef") -> Cluster:
         termination_protected=reply.get("TerminationProtected", False),
         step_concurrency=reply.get("StepConcurrencyLevel", 1),
         subnet=reply.get("Ec2InstanceAttributes", {}).get("Ec2SubnetId") or None,
+        sessions_enabled=reply.get("SessionEnabled", False),
     )
 
 
