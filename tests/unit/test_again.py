@@ -7,6 +7,7 @@ import pytest
 
 from fakes import FakeBackend, MemoryStore
 from selfserve.core.cluster import ClusterState
+from selfserve.core.naming import lease_key
 from selfserve.core.program import ArchiveRef, PythonTarget
 from selfserve.core.resolve import Resolved
 from selfserve.core.run import Submission
@@ -47,7 +48,9 @@ def house(tmp_path: Path) -> House:
     return House(tmp_path)
 
 
-def test_an_unchanged_job_is_submitted_with_one_request_and_two_questions(house: House) -> None:
+def test_an_unchanged_job_is_submitted_with_one_request_to_emr_and_three_to_s3_before_it(
+    house: House,
+) -> None:
     before = dict(house.store.objects)
 
     run = house.submit()
@@ -57,7 +60,12 @@ def test_an_unchanged_job_is_submitted_with_one_request_and_two_questions(house:
         f"selfserve/runs/{run.id}/{name}.json" for name in ("submission", "placement")
     )
     assert set(house.store.objects) - set(before) == {record, placement}
-    assert house.store.calls[:2] == [("exists", code_key(house)), ("put", record)]
+    assert house.store.calls == [
+        ("exists", code_key(house)),
+        ("put", record),
+        ("swap", lease_key(house.cluster.id)),
+        ("put", placement),
+    ]
 
 
 def test_one_changed_line_uploads_the_code_and_nothing_else(house: House) -> None:
@@ -81,7 +89,7 @@ def test_a_remembered_cluster_that_has_ended_is_looked_for_again(house: House) -
     assert run.placement.cluster_id == other.id
     known = recall(house.target, "mine")
     assert known is not None
-    assert known.cluster_id == other.id
+    assert known.destination.cluster_id == other.id
     records = [key for key in house.store.objects if key.endswith("submission.json")]
     assert len(records) == 2, "the attempt that failed has left a record of its own"
 
@@ -121,7 +129,7 @@ def test_two_targets_remember_apart(house: House) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["{", "[]", "7", '{"format": 1}', '{"format": 1, "python": 3, "hourly_cost": null}', "{}"],
+    ["{", "[]", "7", '{"format": 1}', '{"format": 2, "lease": 3, "etag": null}', "{}"],
 )
 def test_a_memory_that_cannot_be_read_is_none(house: House, text: str) -> None:
     (file,) = (house.target.cache / "clusters").iterdir()

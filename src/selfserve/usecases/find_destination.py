@@ -1,6 +1,7 @@
 """Find where a job goes: a live cluster, or a profile from which one is launched for it."""
 
 import platform
+from collections.abc import Collection
 from dataclasses import replace
 
 from selfserve.core.cluster import Cluster
@@ -23,13 +24,17 @@ from selfserve.usecases.target import Place, Target
 _NOT_LAUNCHED = "not-launched"
 
 
-def find_destination(target: Target, wanted: str, load_profile: LoadProfile) -> Destination:
+def find_destination(
+    target: Target, wanted: str, load_profile: LoadProfile, *, but_not: Collection[str] = ()
+) -> Destination:
     """The live cluster that this user calls `wanted`, or anybody's with that id; else the profile.
+
+    The clusters `but_not`, by id, are taken to be gone.
 
     Raises:
         NotFoundError: there is neither such a cluster nor such a profile.
     """
-    cluster = _find_cluster(target, wanted)
+    cluster = _find_cluster(target, wanted, but_not)
     if cluster is not None:
         return _to_cluster(target, cluster)
     return of_profile(target, _load(target, wanted, load_profile))
@@ -116,8 +121,10 @@ def _to_cluster(target: Target, cluster: Cluster) -> Destination:
     return _with_facts(found, target, spec) if spec else found
 
 
-def _find_cluster(target: Target, wanted: str) -> Cluster | None:
+def _find_cluster(target: Target, wanted: str, but_not: Collection[str]) -> Cluster | None:
     for name, cluster in list_ours(target):
+        if cluster.id in but_not:
+            continue
         if wanted == cluster.id or (target.user, wanted) == (name.owner, name.name):
             return target.backend.describe(cluster.id)
     return None

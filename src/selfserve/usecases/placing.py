@@ -9,21 +9,21 @@ import secrets
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import timedelta
 
 from selfserve.backends.base import ObjectStore
 from selfserve.core.launch import StepSpec
 from selfserve.core.package import Upload
 from selfserve.core.run import Placement, Submission, make_run_id
 from selfserve.core.step import to_step
-from selfserve.errors import AwsError, NotFoundError, OutcomeUnknownError
+from selfserve.errors import AwsError, NotFoundError, SelfserveError
 from selfserve.usecases.destination import Destination, LoadProfile
 from selfserve.usecases.known_clusters import forget, recall, remember
-from selfserve.usecases.progress import Note, Report, Waiting, quiet
-from selfserve.usecases.runs import Run, find_step_of_run, save_placement, save_submission
+from selfserve.usecases.leased_step import Ticket, TurnedAway, add_step, look_for_step
+from selfserve.usecases.leases import BeingEndedError
+from selfserve.usecases.progress import Note, Report, quiet
+from selfserve.usecases.runs import Run, save_placement, save_submission
 from selfserve.usecases.target import Target
 
-_STEP_APPEARS_WITHIN = timedelta(minutes=2)
 _WORTH_SAYING = 5_000_000  # bytes: an upload that takes more than a moment
 
 OnPrepared = Callable[[Submission], None]
@@ -51,12 +51,7 @@ class Placing:
         A cluster that turns out to be gone leaves no second record: the id stays the run's.
         """
         run_id = make_run_id(self.target.clock.now(), secrets.token_hex(3))
-        run = self._hand_over_to_known(run_id)
-        if run is None:
-            from selfserve.usecases.find_destination import find_destination
-
-            found = find_destination(self.target, self.wanted, self.load_profile)
-            run = self._hand_over(found, run_id)
+        run = self._hand_over_to_known(run_id) or self._find_and_hand_over(run_id)
         _write_down_place(self.target, run, self.report)
         return run
 
@@ -65,28 +60,59 @@ class Placing:
         known = recall(self.target, self.wanted)
         if known is None:
             return None
-        try:
-            return self._hand_over(known, run_id)
-        except OutcomeUnknownError:
-            raise
-        except (AwsError, NotFoundError):
-            # Most likely the cluster has ended. If not, the same error comes again.
-            forget(self.target, self.wanted)
-            return None
+        came = self._hand_over(known.destination, run_id, Ticket(remembered=known.lease))
+        if isinstance(came, Run):
+            return came
+        # Most likely the cluster has ended. If not, the same error comes again.
+        forget(self.target, self.wanted)
+        return None
 
-    def _hand_over(self, destination: Destination, run_id: str) -> Run:
+    def _find_and_hand_over(self, run_id: str) -> Run:
+        """To wherever it may go; a cluster that is being ended is as good as gone."""
+        from selfserve.usecases.find_destination import find_destination
+
+        ending: dict[str, SelfserveError] = {}
+        while True:
+            try:
+                found = find_destination(
+                    self.target, self.wanted, self.load_profile, but_not=tuple(ending)
+                )
+            except NotFoundError as error:
+                raise self._nowhere_left(error, list(ending.values())) from error
+            came = self._hand_over(found, run_id, Ticket())
+            if isinstance(came, Run):
+                return came
+            if not isinstance(came.error, BeingEndedError):
+                raise came.error
+            ending[came.cluster_id] = came.error
+
+    def _nowhere_left(
+        self, not_found: NotFoundError, ending: Sequence[SelfserveError]
+    ) -> SelfserveError:
+        """What to say when there is nothing, or nothing but a cluster that is being ended."""
+        if not ending:
+            return not_found
+        return NotFoundError(
+            str(ending[0]), hint=f"Once it is gone, start another: selfserve up {self.wanted}"
+        )
+
+    def _hand_over(self, destination: Destination, run_id: str, ticket: Ticket) -> Run | TurnedAway:
         target, report = self.target, self.report
         submission, uploads = self.prepare(destination, run_id)
         step = to_step(submission, destination.applications)
         _record(target, submission, _unseen(uploads, destination, target), report)
         self.on_prepared(submission)
-        if destination.cluster_id is not None:
-            placement = _add_step(target, destination.cluster_id, submission, step, report=report)
-            seen = replace(destination, runner_uri=submission.program.main_uri)
-            remember(target, self.wanted, seen)
-        else:
-            placement = _launch_for(target, destination, submission, step, report=report)
-        return Run(submission, placement)
+        if destination.cluster_id is None:
+            return Run(submission, _launch_for(target, destination, submission, step, report))
+        came = add_step(
+            target, destination.cluster_id, submission, step, ticket=ticket, report=report
+        )
+        if isinstance(came, TurnedAway):
+            return came
+        report(Note(f"Run {run_id}: {submission.job} on cluster {submission.cluster}."))
+        seen = replace(destination, runner_uri=submission.program.main_uri)
+        remember(target, self.wanted, seen, came.lease)
+        return Run(submission, came.placement)
 
 
 def _unseen(
@@ -125,23 +151,6 @@ def _store(target: Target, upload: Upload) -> None:
         target.store.put(upload.key, upload.body)
 
 
-def _add_step(
-    target: Target, cluster_id: str, submission: Submission, step: StepSpec, *, report: Report
-) -> Placement:
-    try:
-        step_id = target.backend.add_steps(cluster_id, [step])[0]
-    except OutcomeUnknownError:
-        try:
-            found = _look_for_step(target, cluster_id, submission.run_id, report)
-        except AwsError:
-            found = None  # so nobody knows, as the first error says
-        if found is None:
-            raise
-        step_id = found
-    report(Note(f"Run {submission.run_id}: {submission.job} on cluster {submission.cluster}."))
-    return Placement(cluster_id, step_id)
-
-
 def _write_down_place(target: Target, run: Run, report: Report) -> None:
     """EMR has the run already: to fail now would only invite a second submission."""
     try:
@@ -155,7 +164,6 @@ def _launch_for(
     destination: Destination,
     submission: Submission,
     step: StepSpec,
-    *,
     report: Report,
 ) -> Placement:
     resolved, name = destination.resolved, submission.cluster
@@ -170,24 +178,10 @@ def _launch_for(
             f"{launched.cluster_id}, which ends with it."
         )
     )
-    step_id = _look_for_step(target, launched.cluster_id, submission.run_id, report)
+    step_id = look_for_step(target, launched.cluster_id, submission.run_id, report)
     if step_id is None:
         raise AwsError(
             f"EMR does not list the step of run {submission.run_id}.",
             hint=f"Look at its cluster: selfserve status {launched.cluster_id}",
         )
     return Placement(launched.cluster_id, step_id)
-
-
-def _look_for_step(target: Target, cluster_id: str, run_id: str, report: Report) -> str | None:
-    """Wait until EMR lists the run's step: it does so soon after it has accepted it."""
-    started = target.clock.now()
-    for pause in target.pace.steps():
-        step = find_step_of_run(target, cluster_id, run_id)
-        if step is not None:
-            return step.id
-        if target.clock.now() - started > _STEP_APPEARS_WITHIN:
-            return None
-        report(Waiting(f"EMR to list run {run_id}", since=started))
-        target.clock.sleep(pause)
-    raise AssertionError("a pace has no end")

@@ -1,0 +1,136 @@
+"""Add a run's step to a live cluster: under a lease, and once only.
+
+AddJobFlowSteps is never asked twice for one run unless EMR has certainly refused it:
+when its answer is lost, the step is looked for by the run's id, with which its name
+begins.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from selfserve.core.joining import Slots
+from selfserve.core.launch import StepSpec
+from selfserve.core.run import Placement, Submission
+from selfserve.errors import AwsError, NotFoundError, OutcomeUnknownError, SelfserveError
+from selfserve.usecases.leases import (
+    BeingEndedError,
+    Held,
+    Version,
+    let_go,
+    may_act,
+    take_hold,
+)
+from selfserve.usecases.progress import Report, Waiting
+from selfserve.usecases.runs import find_step_of_run
+from selfserve.usecases.target import Target
+
+_STEP_APPEARS_WITHIN = timedelta(minutes=2)
+_MOST_TAKES = 3  # each that is too slow has lasted longer than `ACT_WITHIN`
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ticket:
+    """What a run has in hand when it comes to a live cluster."""
+
+    remembered: Version | None = None
+    """The cluster's lease as this machine has last written it."""
+    held: Held | None = None
+    """The lease, if the run has it already."""
+    count_slots: Callable[[], Slots] | None = None
+    """For a run that comes only if a slot is free; the others wait for their turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """The step is EMR's now."""
+
+    placement: Placement
+    lease: Version
+
+
+@dataclass(frozen=True, slots=True)
+class TurnedAway:
+    """The cluster does not take the run; EMR has certainly not got it."""
+
+    cluster_id: str
+    error: SelfserveError
+
+
+def add_step(
+    target: Target, cluster_id: str, submission: Submission, step: StepSpec, *, ticket: Ticket,
+    report: Report,
+) -> Added | TurnedAway:  # fmt: skip
+    """Take the lease, if the ticket is not one already, and add the run's step.
+
+    The lease is not given back: it counts until the step is listed, or is over by itself.
+
+    Raises:
+        BadInputError: EMR would refuse the step on any cluster.
+        OutcomeUnknownError: EMR's answer was lost, and the step has not appeared.
+    """
+    try:
+        held = _hold(target, cluster_id, submission.run_id, ticket)
+    except BeingEndedError as error:
+        return TurnedAway(cluster_id, error)
+    if held is None:
+        return TurnedAway(cluster_id, _full(cluster_id))
+    try:
+        step_id = target.backend.add_steps(cluster_id, [step])[0]
+    except OutcomeUnknownError as unknown:
+        step_id = _look_after_lost_answer(target, cluster_id, submission.run_id, unknown, report)
+    except SelfserveError as error:
+        let_go(target, held)
+        if isinstance(error, (AwsError, NotFoundError)):
+            return TurnedAway(cluster_id, error)
+        raise
+    return Added(Placement(cluster_id, step_id), held.version)
+
+
+def _hold(target: Target, cluster_id: str, run_id: str, ticket: Ticket) -> Held | None:
+    """A lease to act on at once. None: there is no slot any more."""
+    held = ticket.held
+    if held is not None and may_act(target, held):
+        return held
+    for _ in range(_MOST_TAKES):
+        slots = ticket.count_slots() if ticket.count_slots else None
+        remembered = held.version if held else ticket.remembered
+        held = take_hold(target, cluster_id, run_id, remembered=remembered, slots=slots)
+        if held is None or may_act(target, held):
+            return held
+    raise AwsError(
+        f"S3 takes so long to answer that no step can safely be added to {cluster_id}.",
+        hint="Check the network, then run the same command again.",
+    )
+
+
+def _full(cluster_id: str) -> SelfserveError:
+    return NotFoundError(
+        f"Cluster {cluster_id} has no free slot any more.", hint="Submit the job again."
+    )
+
+
+def _look_after_lost_answer(
+    target: Target, cluster_id: str, run_id: str, unknown: OutcomeUnknownError, report: Report
+) -> str:
+    try:
+        found = look_for_step(target, cluster_id, run_id, report)
+    except AwsError:
+        found = None  # so nobody knows, as the first error says
+    if found is None:
+        raise unknown
+    return found
+
+
+def look_for_step(target: Target, cluster_id: str, run_id: str, report: Report) -> str | None:
+    """Wait until EMR lists the run's step: it does so soon after it has accepted it."""
+    started = target.clock.now()
+    for pause in target.pace.steps():
+        step = find_step_of_run(target, cluster_id, run_id)
+        if step is not None:
+            return step.id
+        if target.clock.now() - started > _STEP_APPEARS_WITHIN:
+            return None
+        report(Waiting(f"EMR to list run {run_id}", since=started))
+        target.clock.sleep(pause)
+    raise AssertionError("a pace has no end")
