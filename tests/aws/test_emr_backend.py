@@ -12,7 +12,13 @@ from selfserve.aws.session import make_clients
 from selfserve.backends.emr.backend import EmrBackend
 from selfserve.core.cluster import NodeCount
 from selfserve.core.launch import NodeRole
-from selfserve.errors import AwsError, BadInputError, NotFoundError, RefusedByPolicyError
+from selfserve.errors import (
+    AwsError,
+    BadInputError,
+    NoAnswerError,
+    NotFoundError,
+    RefusedByPolicyError,
+)
 from specs import SPEC, step
 
 NO_JOB_FLOW = emr_error("ValidationException", "Specified job flow ID not valid.")
@@ -177,3 +183,72 @@ def test_the_id_of_a_launched_cluster_is_emrs(start: Start) -> None:
 
     assert emr.launch(SPEC) == "j-42"
     assert asked(server.requests[0])["Name"] == str(SPEC.name)
+
+
+THROTTLED = emr_error("ThrottlingException", "Rate exceeded")
+ATTEMPTS = 3  # at an endpoint; AWS gets more
+
+
+@pytest.fixture
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Botocore waits between attempts, and sends less after it was throttled; here it does not."""
+    monkeypatch.setattr("botocore.endpoint.time.sleep", lambda _: None)
+    monkeypatch.setattr("botocore.retries.bucket.TokenBucket.acquire", lambda *_, **__: True)
+
+
+@pytest.mark.usefixtures("no_waiting")
+def test_a_termination_that_is_throttled_to_the_last_does_not_keep_the_others_alive(
+    start: Start,
+) -> None:
+    ended = Answer(body=b"")
+    emr, server = start(ended, *[THROTTLED] * ATTEMPTS, ended)
+
+    with pytest.raises(AwsError, match="Rate exceeded"):
+        emr.terminate([f"j-{number}" for number in range(30)])
+
+    named = [asked(request)["JobFlowIds"][0] for request in server.requests]
+    assert named == ["j-0", *["j-10"] * ATTEMPTS, "j-20"]
+
+
+@pytest.mark.usefixtures("no_waiting")
+def test_a_throttled_termination_is_asked_for_again(start: Start) -> None:
+    emr, server = start(THROTTLED, Answer(lost=True), Answer(body=b""))
+
+    emr.terminate(["j-1"])
+
+    assert len(server.requests) == ATTEMPTS
+
+
+@pytest.mark.usefixtures("no_waiting")
+def test_what_went_wrong_first_is_told_after_all_were_asked(start: Start) -> None:
+    ended = Answer(body=b"")
+    emr, server = start(PROTECTED, PROTECTED, *[THROTTLED] * ATTEMPTS, ended)
+
+    with pytest.raises(RefusedByPolicyError):
+        emr.terminate(["j-1", "j-2", "j-3"])
+
+    named = [asked(request)["JobFlowIds"] for request in server.requests]
+    assert named == [["j-1", "j-2", "j-3"], ["j-1"], *[["j-2"]] * ATTEMPTS, ["j-3"]]
+
+
+@pytest.mark.usefixtures("no_waiting")
+def test_when_nobody_answers_the_rest_is_not_asked_for(start: Start) -> None:
+    emr, server = start(Answer(lost=True))
+
+    with pytest.raises(NoAnswerError):
+        emr.terminate([f"j-{number}" for number in range(30)])
+
+    assert len(server.requests) == ATTEMPTS
+
+
+@pytest.mark.usefixtures("no_waiting")
+def test_a_listing_that_is_throttled_on_a_later_page_goes_on_there(start: Start) -> None:
+    def page(cluster_id: str, **marker: str) -> Answer:
+        status = {"State": "WAITING", "Timeline": {"CreationDateTime": 1_795_000_000}}
+        return emr_reply(Clusters=[{"Id": cluster_id, "Name": "x", "Status": status}], **marker)
+
+    emr, server = start(page("j-1", Marker="m"), THROTTLED, THROTTLED, page("j-2"))
+
+    assert {seen.id for seen in emr.list_clusters()} == {"j-1", "j-2"}
+    markers = [asked(request).get("Marker") for request in server.requests]
+    assert markers == [None, "m", "m", "m"]
