@@ -2,7 +2,7 @@
 
 import re
 
-_ON_A_TARGET = "up|submit|status|ls|runs|logs|result|cancel|why|down|plan"
+_ON_A_TARGET = "up|submit|status|ls|runs|logs|result|cancel|why|down|sweep|plan"
 _COMMAND = re.compile(rf"selfserve (?:{_ON_A_TARGET})\b(?: [^\s;,&|()]+)*")
 
 

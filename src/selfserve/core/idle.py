@@ -58,11 +58,13 @@ class Activity:
     last_at_work: datetime | None = None
     """When an engine was last seen at work."""
     sessions: Sequence[Session] = ()
-    submitting: Sequence[str] = ()
-    """Runs whose submitters hold a lease on the cluster."""
+    submitting: Sequence[str] | None = ()
+    """Runs whose submitters hold a lease on the cluster; None if it is not known."""
     protected: bool = False
     warned: datetime | None = None
     """When an earlier look found it idle, and it has been so ever since."""
+    orphaned: str | None = None
+    """Why nobody will use it again, as a sentence without its full stop."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +79,7 @@ class IdlePolicy:
     second_look: timedelta = timedelta(minutes=5)
     """The least time between the look that warns and the one that ends."""
     grace: timedelta = timedelta(minutes=10)
-    """A cluster that is ready for less is left alone: its owner may be about to use it."""
+    """A cluster that is ready for less is not ended: its owner may be about to use it."""
     ready_within: timedelta = timedelta(hours=1)
     """A cluster that takes longer to start never will."""
 
@@ -103,7 +105,7 @@ def decide_idle(activity: Activity, policy: IdlePolicy, now: datetime) -> Decisi
     """
     kept = next(_reasons_to_keep(activity), None)
     if kept is not None:
-        return Decision(IdleAction.KEEP, kept, ends_at=_of_age(activity, policy))
+        return Decision(IdleAction.KEEP, kept, ends_at=_once_of_age(activity, policy, now))
     if activity.state.is_starting:
         return _while_starting(activity, policy, now)
     return _while_idle(activity, policy, now)
@@ -114,15 +116,23 @@ def _reasons_to_keep(activity: Activity) -> Iterator[str]:
         yield f"it is {activity.state} already"
     if activity.protected:
         yield "it is protected from termination"
-    if activity.submitting:
+    if activity.submitting is None:
+        yield "it is not known whether somebody is submitting to it"
+    elif activity.submitting:
         yield f"{_count(len(activity.submitting), 'run')} being submitted"
+    if activity.state.is_starting:
+        return  # its steps wait for it, and nothing else can be at work
+    yield from _steps_at_work(activity)
+    yield from _engines_at_work(activity)
+
+
+def _steps_at_work(activity: Activity) -> Iterator[str]:
     if activity.open_steps is None:
         yield "its steps are not known"
     elif activity.open_steps:
         yield f"{_count(activity.open_steps, 'step')} running or pending"
     elif activity.state is ClusterState.RUNNING:
         yield "EMR says that it is running something"
-    yield from _engines_at_work(activity)
 
 
 def _engines_at_work(activity: Activity) -> Iterator[str]:
@@ -139,39 +149,38 @@ def _engines_at_work(activity: Activity) -> Iterator[str]:
 def _while_starting(activity: Activity, policy: IdlePolicy, now: datetime) -> Decision:
     age = now - activity.created
     ends_at = activity.created + policy.ready_within
-    if age < policy.ready_within:
+    if age < policy.ready_within - policy.period:
         return Decision(IdleAction.KEEP, "it is starting", ends_at=ends_at)
-    why = f"it has been {activity.state} for {to_words(age)} and will not become ready"
+    limit = to_words(policy.ready_within)
+    why = f"it has been {activity.state} for {to_words(age)}; it ought to be ready within {limit}"
     return _after_two_looks(activity, policy, now, Decision(IdleAction.END, why, ends_at=ends_at))
 
 
 def _while_idle(activity: Activity, policy: IdlePolicy, now: datetime) -> Decision:
     since = _idle_since(activity)
-    idle_ends = since + policy.idle if policy.idle is not None else None
-    age_ends = _of_age(activity, policy)
+    idle_ends, age_ends = _of_idleness(activity, policy), _of_age(activity, policy)
     ends = [end for end in (idle_ends, age_ends) if end is not None]
     if not ends:
         return Decision(IdleAction.KEEP, "when it may end is not known", since)
-    ends_at = min(ends)
-    why = _why_it_ends(activity, policy, now, by_age=ends_at == age_ends)
-    if now < ends_at - policy.period or now < (activity.ready or activity.created) + policy.grace:
+    why = _why_it_ends(activity, policy, now, by_age=min(ends) == age_ends)
+    ends_at = max(min(ends), (activity.ready or activity.created) + policy.grace)
+    if now < ends_at - policy.period:
         return Decision(IdleAction.KEEP, why, since, ends_at)
-    if now < ends_at:
-        return Decision(IdleAction.WARN, why, since, ends_at)
     return _after_two_looks(activity, policy, now, Decision(IdleAction.END, why, since, ends_at))
 
 
 def _after_two_looks(
     activity: Activity, policy: IdlePolicy, now: datetime, end: Decision
 ) -> Decision:
-    """`end`, if an earlier look has warned of it; else a warning."""
+    """`end`, if it is time and an earlier look has warned of it; else a warning."""
     warned = activity.warned
     # A warning from before the last activity is about another time of idleness.
-    counts = warned is not None and (end.idle_since is None or warned >= end.idle_since)
-    if warned is not None and counts and now - warned >= policy.second_look:
+    if warned is None or (end.idle_since is not None and warned < end.idle_since):
+        warned = now
+    ends_at = max(end.ends_at or now, warned + policy.second_look)
+    if now >= ends_at:
         return end
-    first = warned if warned is not None and counts else now
-    return Decision(IdleAction.WARN, end.reason, end.idle_since, first + policy.second_look)
+    return Decision(IdleAction.WARN, end.reason, end.idle_since, ends_at)
 
 
 def _why_it_ends(activity: Activity, policy: IdlePolicy, now: datetime, *, by_age: bool) -> str:
@@ -179,6 +188,8 @@ def _why_it_ends(activity: Activity, policy: IdlePolicy, now: datetime, *, by_ag
         age = to_words(now - activity.created)
         return f"it is {age} old; its maximum age is {to_words(policy.max_age)}"
     idle_for = to_words(now - _idle_since(activity))
+    if activity.orphaned is not None:
+        return f"{activity.orphaned}, and it has been idle for {idle_for}"
     limit = to_words(policy.idle) if policy.idle is not None else "unknown"
     return f"it has been idle for {idle_for}; its limit is {limit}"
 
@@ -194,8 +205,23 @@ def _idle_since(activity: Activity) -> datetime:
     return max(time for time in times if time is not None)
 
 
+def _of_idleness(activity: Activity, policy: IdlePolicy) -> datetime | None:
+    """When it has been idle for long enough; one that nobody will use has at once."""
+    if activity.orphaned is not None:
+        return _idle_since(activity)
+    return None if policy.idle is None else _idle_since(activity) + policy.idle
+
+
 def _of_age(activity: Activity, policy: IdlePolicy) -> datetime | None:
     return None if policy.max_age is None else activity.created + policy.max_age
+
+
+def _once_of_age(activity: Activity, policy: IdlePolicy, now: datetime) -> datetime | None:
+    """When its age ends a cluster that is kept; not known if that time is over, or it may not."""
+    ends_at = _of_age(activity, policy)
+    if ends_at is None or ends_at <= now or activity.protected or not activity.state.is_live:
+        return None
+    return ends_at
 
 
 def _count(number: int, what: str) -> str:

@@ -8,7 +8,7 @@ from selfserve.core.idle import Session
 
 
 class NoObserver:
-    """Sees nothing: what is at work on a cluster is known from its own beat, or not at all."""
+    """Sees no metrics, so YARN's work is known from a cluster's own beat; and no sessions."""
 
     def yarn(self, cluster_ids: Sequence[str]) -> Mapping[str, YarnSeen]:
         """See `Observer.yarn`."""
@@ -18,4 +18,4 @@ class NoObserver:
     def sessions(self, cluster: Cluster) -> list[Session] | None:
         """See `Observer.sessions`."""
         del cluster
-        return None
+        return []

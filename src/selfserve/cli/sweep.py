@@ -1,0 +1,198 @@
+"""`selfserve sweep`: end what nobody uses any more, and explain each decision."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from selfserve.cli.options import Invocation, invocation
+from selfserve.core.durations import format_duration, to_words
+from selfserve.errors import AwsError, BadInputError
+
+if TYPE_CHECKING:
+    from selfserve.core.sweep_report import SweepLine, SweepReport
+    from selfserve.core.sweeping import SweepPolicy
+    from selfserve.usecases.target import Target
+
+_COLUMNS = ("name", "owner", "state", "decision", "idle for", "ends at", "why", "id")
+_LEAST_PERIOD = timedelta(minutes=1)
+
+
+def sweep(
+    ctx: typer.Context,
+    *,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be done; change nothing.")
+    ] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Sweep again and again, until Ctrl-C.")
+    ] = False,
+    every: Annotated[
+        str, typer.Option("--every", metavar="TIME", help="From one sweep to the next.")
+    ] = "10m",
+    all_at_once: Annotated[
+        bool, typer.Option("--all", help="End all that are due, not 20% of the clusters at most.")
+    ] = False,
+) -> None:
+    """End clusters that are idle, too old, stuck or orphaned; say why, cluster by cluster.
+
+    Example: selfserve sweep --dry-run
+
+    Example: selfserve sweep --watch --on aws
+
+    A cluster ends at the second of two looks at least 5 minutes apart, never while
+    something is, or may be, at work on it or is being submitted to it, and never if it is
+    protected or was not started by selfserve. Run it from as many machines as you like.
+    """
+    from selfserve.core.sweeping import SweepPolicy
+
+    this = invocation(ctx)
+    policy = SweepPolicy(period=_parse_period(every), all_at_once=all_at_once, dry_run=dry_run)
+    target = this.targets.peek(this.on)
+    if target is None:
+        _say_nothing_runs(this)
+    elif watch:
+        _watch(this, target, policy)
+    else:
+        _sweep_once(this, target, policy)
+
+
+def _parse_period(text: str) -> timedelta:
+    from selfserve.core.durations import parse_duration
+
+    try:
+        period = parse_duration(text)
+    except ValueError as error:
+        raise BadInputError(f"--every: {error}", hint="selfserve sweep --every 10m") from error
+    if period < _LEAST_PERIOD:
+        raise BadInputError(
+            f"--every {text} is too short: AWS admits only so many requests.",
+            hint=f"Take {format_duration(_LEAST_PERIOD)} or more; 10m is usual.",
+        )
+    return period
+
+
+def _say_nothing_runs(this: Invocation) -> None:
+    if this.output.as_json:
+        this.output.json({"clusters": [], "notes": [], "failures": []})
+    this.output.say("Nothing runs on this machine, so there is nothing to sweep.")
+
+
+def _sweep_once(this: Invocation, target: "Target", policy: "SweepPolicy") -> None:
+    from selfserve.usecases.sweep import sweep as sweep_clusters
+
+    with this.progress() as report:
+        found = sweep_clusters(target, policy, report)
+    _show(this, target, found)
+    if (due := found.next_due) is not None and not policy.dry_run:
+        number = _count(len(found.having_warned()))
+        this.output.say(
+            f"Run it again after {_local_time(due)} to end {number}, unless they are used "
+            "until then; or leave it to: selfserve sweep --watch"
+        )
+    if found.failures:
+        raise AwsError(
+            f"AWS has refused part of it: {found.failures[0]}",
+            hint="The rest is done. Try again in a minute: selfserve sweep",
+        )
+
+
+def _watch(this: Invocation, target: "Target", policy: "SweepPolicy") -> None:
+    from selfserve.usecases.sweep_watch import watch
+
+    this.output.say(
+        f"Sweeping {target.label} every {format_duration(policy.period)}; end it with Ctrl-C."
+    )
+    with this.progress() as report:
+
+        def swept(found: "SweepReport") -> None:
+            report.close()
+            _show(this, target, found)
+            for failure in found.failures:
+                this.output.say(f"AWS has refused part of it: {failure}")
+
+        try:
+            watch(target, policy, report, swept=swept)
+        except KeyboardInterrupt:
+            report.close()
+            this.output.say("Not sweeping any more.")
+
+
+def _show(this: Invocation, target: "Target", found: "SweepReport") -> None:
+    if this.output.as_json:
+        this.output.json(_to_json(found, on=target.label))
+        return
+    if found.lines:
+        this.output.table(_COLUMNS, [_to_cells(line, found.time) for line in found.lines])
+    for note in found.notes:
+        this.output.say(note)
+    done = ", ".join(_in_words(found)) or "no clusters"
+    would = "A dry run, nothing was changed. " if found.dry_run else ""
+    this.output.say(f"{would}On {target.label}: {done}.")
+
+
+def _in_words(found: "SweepReport") -> Iterator[str]:
+    """`2 ended, 3 warned of, 40 kept`."""
+    from selfserve.core.sweep_report import VERDICT_WORDS
+
+    for verdict, words in VERDICT_WORDS.items():
+        if number := len(found.having(verdict)):
+            yield f"{number} {words}"
+
+
+def _to_cells(line: "SweepLine", now: datetime) -> list[str]:
+    return [
+        line.name,
+        line.owner,
+        line.state,
+        line.verdict,
+        to_words(now - line.idle_since) if line.idle_since else "-",
+        _local_time(line.ends_at) if line.ends_at else "-",
+        line.reason,
+        line.id,
+    ]
+
+
+def _local_time(moment: datetime) -> str:
+    here = moment.astimezone()
+    is_today = here.date() == datetime.now(UTC).astimezone().date()
+    return f"{here:%H:%M}" if is_today else f"{here:%Y-%m-%d %H:%M}"
+
+
+def _to_json(found: "SweepReport", *, on: str) -> dict[str, object]:
+    return {
+        "sweep_id": found.sweep_id,
+        "on": on,
+        "time": _utc(found.time),
+        "dry_run": found.dry_run,
+        "clusters": [_line_to_json(line) for line in found.lines],
+        "counts": {verdict: len(found.having(verdict)) for verdict in found.verdicts()},
+        "next_due": _utc(found.next_due),
+        "notes": list(found.notes),
+        "failures": list(found.failures),
+        "calls": found.calls,
+    }
+
+
+def _line_to_json(line: "SweepLine") -> dict[str, object]:
+    return {
+        "id": line.id,
+        "name": line.name,
+        "owner": line.owner,
+        "profile": line.profile,
+        "state": line.state,
+        "created": _utc(line.created),
+        "decision": line.verdict,
+        "reason": line.reason,
+        "idle_since": _utc(line.idle_since),
+        "ends_at": _utc(line.ends_at),
+    }
+
+
+def _utc(moment: datetime | None) -> str | None:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if moment else None
+
+
+def _count(number: int) -> str:
+    return "1 cluster" if number == 1 else f"{number} clusters"
