@@ -15,17 +15,39 @@ from selfserve.local.runtime.spark_needs import Version, needs_of
         pytest.param(8, 32, 2, (2, 4, 9830), id="as-many-as-wanted"),
         pytest.param(8, 32, 20, (8, 1, 2457), id="no-more-than-cores"),
         pytest.param(8, 4, 4, (2, 4, 1228), id="no-more-than-memory"),
+        pytest.param(8, 32, 3, (3, 3, 6553), id="cores-are-rounded-and-memory-is-not"),
         pytest.param(2, 16, 0, (1, 2, 9830), id="a-primary-alone-still-runs-jobs"),
         pytest.param(1, 1, 3, (1, 1, 614), id="the-smallest-machine"),
     ],
 )
-def test_plan_workers(
+def test_a_cluster_of_fixed_size_takes_the_whole_machine_at_once(
     cores: int, memory_gib: int, wanted: int, expected: tuple[int, int, int]
 ) -> None:
-    plan = plan_workers(Machine(cores, memory_gib * 1024), wanted)
+    plan = plan_workers(Machine(cores, memory_gib * 1024), wanted, wanted)
 
+    assert plan.start == plan.count
     assert (plan.count, plan.cores, plan.memory_mib) == expected
     assert (plan.note is not None) == (wanted > plan.count)
+
+
+@pytest.mark.parametrize(
+    ("cores", "memory_gib", "wanted", "most", "expected"),
+    [
+        pytest.param(2, 16, 1, 4, (1, 2, 1, 4915), id="one-to-two-on-two-cores"),
+        pytest.param(8, 32, 1, 2, (1, 2, 4, 9830), id="one-to-two-on-eight"),
+        pytest.param(16, 32, 3, 20, (3, 6, 3, 3276), id="half-of-the-machine-at-the-start"),
+        pytest.param(4, 16, 3, 20, (3, 4, 1, 2457), id="as-far-as-the-machine-goes"),
+        pytest.param(2, 16, 3, 20, (2, 2, 1, 4915), id="no-room-to-grow"),
+        pytest.param(8, 32, 4, 2, (4, 4, 2, 4915), id="a-maximum-below-the-start"),
+    ],
+)
+def test_a_cluster_that_scales_keeps_room_to_grow(
+    *, cores: int, memory_gib: int, wanted: int, most: int, expected: tuple[int, int, int, int]
+) -> None:
+    plan = plan_workers(Machine(cores, memory_gib * 1024), wanted, most)
+
+    assert (plan.start, plan.count, plan.cores, plan.memory_mib) == expected
+    assert plan.count * plan.cores <= cores * 4 / 3
 
 
 def test_this_machine_has_something() -> None:

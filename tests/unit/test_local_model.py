@@ -28,6 +28,7 @@ from selfserve.local.control.events import (
     EngineReady,
     EngineStopped,
     Event,
+    LoadSeen,
     ResizeEngine,
     SettingsChanged,
     StartStep,
@@ -38,6 +39,7 @@ from selfserve.local.control.events import (
     TerminateRequested,
     Tick,
 )
+from selfserve.local.control.load import Load
 from selfserve.local.control.model import advance, effects_after_restart
 from selfserve.local.control.records import ClusterRecord
 
@@ -218,6 +220,7 @@ EVERY_EVENT: list[Event] = [
     TerminateRequested(),
     SettingsChanged({"tags": {"a": "b"}}),
     CapacityRequested(up().groups[1].id, 5, None),
+    LoadSeen(Load(workers=(), waiting=2, room=9)),
     Tick(),
 ]
 

@@ -20,6 +20,7 @@ from selfserve.local.control.events import (
     EngineReady,
     EngineStopped,
     Event,
+    LoadSeen,
     SettingsChanged,
     StartStep,
     StepExited,
@@ -29,6 +30,7 @@ from selfserve.local.control.events import (
     TerminateRequested,
     Tick,
 )
+from selfserve.local.control.load import Load, WorkerSeen
 from selfserve.local.control.model import advance
 from selfserve.local.control.records import ClusterRecord, InstanceRecord, Json
 
@@ -74,6 +76,10 @@ SETTINGS = st.fixed_dictionaries(
         "scaling": LIMITS,
     },
 )
+WORKERS_SEEN = st.lists(
+    st.builds(WorkerSeen, st.just("worker"), st.none() | st.just(NOON)), max_size=4
+)
+LOADS = st.builds(Load, WORKERS_SEEN.map(tuple), st.integers(0, 3), st.integers(1, 4))
 EVENTS: st.SearchStrategy[Event] = st.one_of(
     st.just(EngineProvisioned()),
     st.just(EngineReady()),
@@ -91,6 +97,7 @@ EVENTS: st.SearchStrategy[Event] = st.one_of(
         st.none() | st.integers(-1, 4),
         st.none() | st.integers(-1, 4),
     ),
+    st.builds(LoadSeen, LOADS),
     st.just(Tick()),
 )
 

@@ -62,7 +62,9 @@ CONTEXT = StepContext(
     java_home=Path("/java"),
     master_url="spark://127.0.0.1:7077",
     secret="the-secret",
+    spark="3.5.8",
     workers=2,
+    most_workers=2,
     worker_cores=2,
     worker_memory_mib=4096,
     driver_memory_mib=2048,
@@ -327,10 +329,61 @@ def test_configurations_of_what_does_not_run_here_are_named() -> None:
     assert any("yarn-site, hdfs-site" in note for note in command.notes)
 
 
-def test_dynamic_allocation_tracks_shuffles_itself() -> None:
-    command = submit("--conf", "spark.dynamicAllocation.enabled=true", "job.py")
+def allocation(command: StepCommand) -> dict[str, str]:
+    prefix = "spark.dynamicAllocation."
+    return {
+        name.removeprefix(prefix): value
+        for name, value in conf(command).items()
+        if name.startswith(prefix)
+    }
 
-    assert conf(command)["spark.dynamicAllocation.shuffleTracking.enabled"] == "true"
+
+DYNAMIC = {"enabled": "true", "shuffleTracking.enabled": "true"}
+
+
+@pytest.mark.parametrize(
+    ("options", "changes", "expected"),
+    [
+        pytest.param([], {}, {**DYNAMIC, "initialExecutors": "2"}, id="as-on-emr"),
+        pytest.param(
+            [], {"workers": 1}, {**DYNAMIC, "initialExecutors": "1"}, id="as-many-as-there-is-room"
+        ),
+        pytest.param(
+            ["--executor-cores", "1"], {}, {**DYNAMIC, "initialExecutors": "4"}, id="small-ones"
+        ),
+        pytest.param(["--num-executors", "1"], {}, DYNAMIC, id="as-many-as-asked-for"),
+        pytest.param(
+            ["--conf", "spark.dynamicAllocation.maxExecutors=1"],
+            {},
+            {**DYNAMIC, "maxExecutors": "1"},
+            id="no-more-than-asked-for",
+        ),
+        pytest.param(
+            ["--conf", "spark.dynamicAllocation.enabled=false"],
+            {},
+            {"enabled": "false"},
+            id="turned-off",
+        ),
+        pytest.param([], {"spark": "2.4.8"}, {}, id="a-spark-that-cannot"),
+        pytest.param(
+            ["--conf", "spark.dynamicAllocation.enabled=true"],
+            {"spark": "2.4.8"},
+            {**DYNAMIC, "initialExecutors": "2"},
+            id="told-to",
+        ),
+    ],
+)
+def test_executors_are_allocated_dynamically(
+    options: list[str], changes: dict[str, Any], expected: dict[str, str]
+) -> None:
+    assert allocation(submit(*options, "job.py", **changes)) == expected
+
+
+def test_a_job_may_take_what_the_cluster_can_grow_to() -> None:
+    command = submit("job.py", workers=1, most_workers=4)
+
+    assert conf(command)["spark.cores.max"] == "8"
+    assert conf(command)["spark.executor.cores"] == "2"
 
 
 def test_sparks_examples_are_found_where_the_runtime_has_them() -> None:

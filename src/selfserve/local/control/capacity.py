@@ -1,13 +1,13 @@
 """How many instances a cluster has: fleets, groups, resizing, managed scaling limits.
 
 Pure. The records follow the request; how many real Workers the machine can
-carry is the engine's business. Nothing here looks at load: managed scaling
-keeps a cluster between its limits and no more.
+carry is the engine's business. Nothing here looks at load; `scaling.py` does.
 
 A fleet is counted in units; each of its instances is of the first type listed,
 and counts for that type's weight. A group is counted in instances.
 """
 
+import sys
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
@@ -72,34 +72,81 @@ def fill(cluster: ClusterRecord, now: datetime) -> ClusterRecord:
     return replace(cluster, groups=groups, instances=instances)
 
 
+def with_workers(cluster: ClusterRecord, count: int, now: datetime) -> ClusterRecord:
+    """The cluster with `count` core and task instances, or as near to it as its limits allow."""
+    limits: Json = (cluster.scaling or {}).get("ComputeLimits", {})
+    more, sizes = count - cluster.worker_count, _Sizes(cluster.groups)
+    if more == 0:
+        return cluster
+    if more > 0:
+        total, maximum = sizes.total(), limits.get("MaximumCapacityUnits", sys.maxsize)
+        missing = min(more * (growth_weight(cluster.groups) or 1), maximum - total)
+        sizes.grow(missing, **_rooms(sizes, limits))
+    else:
+        sizes.end_instances(-more)
+    return fill(replace(cluster, groups=sizes.applied(cluster.groups)), now)
+
+
+def unit_limits(policy: Json | None) -> tuple[int, int] | None:
+    """Minimum and maximum of a ManagedScalingPolicy; None without one, and for vCPUs."""
+    limits: Json = (policy or {}).get("ComputeLimits", {})
+    if not limits or limits.get("UnitType") == "VCPU":
+        return None
+    return limits["MinimumCapacityUnits"], limits["MaximumCapacityUnits"]
+
+
+def worker_units(groups: Groups) -> int:
+    """Wanted units of core and task nodes."""
+    return _Sizes(groups).total()
+
+
+def growth_weight(groups: Groups) -> int | None:
+    """Units of one instance where managed scaling grows; None without core and task nodes."""
+    group = _growing(group for group in groups if group.role in _WORKERS)
+    return None if group is None else _weight(group)
+
+
 def within_limits(groups: Groups, policy: Json | None) -> Groups:
     """Sizes of core and task nodes between the limits of a ManagedScalingPolicy.
 
     Shrinks task before core nodes, and never the core nodes to zero; grows task
-    nodes where there are any. Limits in vCPUs are left to a later version.
+    nodes where there are any. Limits in vCPUs are not followed.
 
     Source: https://docs.aws.amazon.com/emr/latest/APIReference/API_ComputeLimits.html
     """
-    limits: Json = (policy or {}).get("ComputeLimits", {})
-    if not limits or limits.get("UnitType") == "VCPU":
+    bounds = unit_limits(policy)
+    if policy is None or bounds is None:
         return groups
-    maximum = limits["MaximumCapacityUnits"]
+    minimum, maximum = bounds
+    limits: Json = policy["ComputeLimits"]
     maximum_core = limits.get("MaximumCoreCapacityUnits", maximum)
     maximum_on_demand = limits.get("MaximumOnDemandCapacityUnits", maximum)
     sizes = _Sizes(groups)
     sizes.shrink(sizes.total({NodeRole.CORE}) - maximum_core, {NodeRole.CORE}, {SPOT, ON_DEMAND})
     sizes.shrink(sizes.total(markets={ON_DEMAND}) - maximum_on_demand, _WORKERS, {ON_DEMAND})
     sizes.shrink(sizes.total() - maximum, _WORKERS, {SPOT, ON_DEMAND})
-    sizes.grow(
-        limits["MinimumCapacityUnits"] - sizes.total(),
-        on_demand_room=maximum_on_demand - sizes.total(markets={ON_DEMAND}),
-        core_room=maximum_core - sizes.total({NodeRole.CORE}),
-    )
+    sizes.grow(minimum - sizes.total(), **_rooms(sizes, limits))
     return sizes.applied(groups)
 
 
 _WORKERS = {NodeRole.CORE, NodeRole.TASK}
 _MARKETS = {SPOT, ON_DEMAND}
+
+
+def _rooms(sizes: "_Sizes", limits: Json) -> dict[str, int]:
+    """What On-Demand and core nodes may still grow by."""
+    maximum = limits.get("MaximumCapacityUnits", sys.maxsize)
+    on_demand = limits.get("MaximumOnDemandCapacityUnits", maximum)
+    core = limits.get("MaximumCoreCapacityUnits", maximum)
+    return {
+        "on_demand_room": on_demand - sizes.total(markets={ON_DEMAND}),
+        "core_room": core - sizes.total({NodeRole.CORE}),
+    }
+
+
+def _growing(workers: Iterable[NodeGroupRecord]) -> NodeGroupRecord | None:
+    """Where managed scaling grows: the task nodes, where there are any."""
+    return min(workers, key=lambda group: group.role is NodeRole.CORE, default=None)
 
 
 class _Sizes:
@@ -137,17 +184,33 @@ class _Sizes:
             excess -= taken
 
     def grow(self, missing: int, *, on_demand_room: int, core_room: int) -> None:
-        if missing <= 0 or not self._groups:
+        group = _growing(self._groups.values())
+        if missing <= 0 or group is None:
             return
-        group = min(self._groups.values(), key=lambda group: group.role is NodeRole.CORE)
         if group.role is NodeRole.CORE:
             missing = min(missing, core_room)
-        on_spot = group.requested_spot > 0 and group.requested_on_demand == 0
+        on_spot = _buys_spot_only(group)
         on_demand = 0 if on_spot else min(missing, max(0, on_demand_room))
         self._units[group.id, ON_DEMAND] += on_demand
         # Groups buy in one market only; fleets fall back to Spot beyond the On-Demand limit.
         if on_spot or group.is_fleet:
             self._units[group.id, SPOT] += max(0, missing - on_demand)
+
+    def end_instances(self, count: int) -> None:
+        """Shrink by so many whole instances, task before core; one core instance stays."""
+        for (group_id, market), size in self._units.items():
+            group = self._groups[group_id]
+            weight = _weight(group)
+            instances = -(-size // weight)
+            if group.role is NodeRole.CORE:
+                others = self.total({NodeRole.CORE}) - size
+                spare = instances if others > 0 else instances - 1
+            else:
+                spare = instances
+            ended = max(0, min(count, spare))
+            if ended:
+                self._units[group_id, market] = (instances - ended) * weight
+            count -= ended
 
     def applied(self, groups: Groups) -> Groups:
         return tuple(
@@ -164,6 +227,16 @@ def _resized(group: NodeGroupRecord, on_demand: int | None, spot: int | None) ->
         requested_on_demand=group.requested_on_demand if on_demand is None else on_demand,
         requested_spot=group.requested_spot if spot is None else spot,
     )
+
+
+def _buys_spot_only(group: NodeGroupRecord) -> bool:
+    """By its size; an empty one by what it was asked for."""
+    if units(group):
+        return group.requested_on_demand == 0
+    config = group.config
+    if group.is_fleet:
+        return not config.get("TargetOnDemandCapacity") and bool(config.get("TargetSpotCapacity"))
+    return config.get("Market") == SPOT
 
 
 def _weight(group: NodeGroupRecord) -> int:

@@ -1,5 +1,7 @@
 """Carry one effect out through the engine, and say what its failure means."""
 
+import logging
+
 from selfserve.local.control.events import (
     CancelStep,
     Effect,
@@ -14,13 +16,17 @@ from selfserve.local.control.events import (
 from selfserve.local.control.ports import Engine
 from selfserve.local.control.records import ClusterRecord, StepRecord
 
+_log = logging.getLogger(__name__)
+
 
 def carry_out(effect: Effect, cluster: ClusterRecord, engine: Engine) -> None:
     """Call the engine; `cluster` is the record of the moment of the decision."""
     match effect:
         case StartEngine():
             engine.start_cluster(cluster)
-        case ResizeEngine():
+        case ResizeEngine(reason):
+            if reason is not None:
+                _log.info("%s: %s workers: %s", cluster.id, cluster.worker_count, reason)
             engine.resize_cluster(cluster)
         case StopEngine():
             engine.stop_cluster(cluster)

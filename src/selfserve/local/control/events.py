@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from selfserve.local.control.load import Load
 from selfserve.local.control.records import StepRecord
 
 
@@ -87,6 +88,13 @@ class CapacityRequested:
 
 
 @dataclass(frozen=True, slots=True)
+class LoadSeen:
+    """The engine has looked at what the Workers do; it does so every few seconds."""
+
+    load: Load
+
+
+@dataclass(frozen=True, slots=True)
 class Tick:
     """Time has passed: idle timeouts are looked at."""
 
@@ -103,6 +111,7 @@ Event = (
     | TerminateRequested
     | SettingsChanged
     | CapacityRequested
+    | LoadSeen
     | Tick
 )
 
@@ -114,7 +123,9 @@ class StartEngine:
 
 @dataclass(frozen=True, slots=True)
 class ResizeEngine:
-    """Bring the Workers to the record's `worker_count`."""
+    """Bring the Workers to the record's `worker_count`. `reason` is for the log."""
+
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from datetime import datetime, timedelta
 from functools import singledispatch
 
 from selfserve.core.cluster import ClusterState, StepState
-from selfserve.local.control import capacity, model_steps
+from selfserve.local.control import capacity, model_steps, scaling
 from selfserve.local.control.events import (
     CancelStep,
     CapacityRequested,
@@ -30,6 +30,7 @@ from selfserve.local.control.events import (
     EngineReady,
     EngineStopped,
     Event,
+    LoadSeen,
     ResizeEngine,
     SettingsChanged,
     StepExited,
@@ -194,6 +195,15 @@ def _settings(event: SettingsChanged, cluster: ClusterRecord, now: datetime) -> 
 @_on.register
 def _capacity(event: CapacityRequested, cluster: ClusterRecord, now: datetime) -> Outcome:
     return settle_resized(cluster, capacity.resize(cluster, event, now), now)
+
+
+@_on.register
+def _load(event: LoadSeen, cluster: ClusterRecord, now: datetime) -> Outcome:
+    """Managed scaling between its limits."""
+    scaled, reason = scaling.scale(cluster, event.load, now)
+    if scaled.worker_count == cluster.worker_count:
+        return cluster, ()
+    return scaled, (ResizeEngine(reason),)
 
 
 @_on.register

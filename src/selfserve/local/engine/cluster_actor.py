@@ -14,6 +14,7 @@ from pathlib import Path
 
 from selfserve.core.cluster import StepState
 from selfserve.errors import SelfserveError
+from selfserve.local.control.clock import Now
 from selfserve.local.control.events import (
     EngineFailed,
     EngineProgress,
@@ -21,14 +22,18 @@ from selfserve.local.control.events import (
     EngineReady,
     EngineStopped,
     Event,
+    LoadSeen,
     StepExited,
 )
 from selfserve.local.control.model_steps import ACTIVE
 from selfserve.local.control.ports import Notify
 from selfserve.local.control.records import ClusterRecord, StepRecord
+from selfserve.local.control.scaling import most_workers
 from selfserve.local.engine.cluster_folder import ClusterFolder, Sizing
 from selfserve.local.engine.container_logs import ContainerLogs
+from selfserve.local.engine.load_watch import LoadWatch
 from selfserve.local.engine.machine import Machine, plan_workers
+from selfserve.local.engine.master_ui import MasterSilentError
 from selfserve.local.engine.pins import SparkPin
 from selfserve.local.engine.spark_cluster import (
     MASTER,
@@ -44,7 +49,6 @@ from selfserve.local.steps.logs import publish_bootstrap_note
 
 _log = logging.getLogger(__name__)
 _NO_SPARK = "This cluster has no Spark; its other applications do not run on the local target."
-
 _NOT_UP = "The step was not started: the cluster's Spark does not run any more."
 
 
@@ -59,6 +63,7 @@ class EngineParts:
     source: RuntimeSource
     pin: Callable[[ClusterRecord], SparkPin | None]
     machine: Callable[[], Machine]
+    now: Now
 
 
 class ClusterActor:
@@ -72,6 +77,8 @@ class ClusterActor:
         self._lock = threading.Lock()
         self._is_closed = False
         self._stopping = threading.Event()
+        self._is_look_due = threading.Event()
+        self._load = LoadWatch(parts.now)
         self._spark: SparkCluster | None = None
         self._containers = self._container_logs(None)
         self._steps = StepRuns(
@@ -105,6 +112,12 @@ class ClusterActor:
     def ask_to_stop(self) -> None:
         """Cut short what waits for something to start. Returns at once; `stop` must follow."""
         self._stopping.set()
+
+    def ask_to_look(self) -> None:
+        """Let the cluster's thread tell the load of its Workers, unless it is about to."""
+        if not self._is_look_due.is_set():
+            self._is_look_due.set()
+            self.submit(self._look)
 
     def start(self, cluster: ClusterRecord) -> None:
         """Install what is missing, then start Master and Workers."""
@@ -173,11 +186,12 @@ class ClusterActor:
             self._tell(EngineReady())
             return
         runtime = self._runtime(pin)
-        plan = plan_workers(self._parts.machine(), cluster.worker_count)
+        wanted, most = cluster.worker_count, most_workers(cluster)
+        plan = plan_workers(self._parts.machine(), wanted, most)
         self._tell(EngineProvisioned())
         self._tell(EngineProgress(f"Starting Spark {pin.spark}: {plan}"))
         self._spark = self._make_spark(runtime, new_sizing(plan))
-        self._spark.start(cluster.worker_count, self._stopping.is_set)
+        self._spark.start(wanted, self._stopping.is_set)
         publish_bootstrap_note(cluster, self._parts.tools.lake, self._folder.scratch)
         self._tell(EngineReady())
 
@@ -234,6 +248,19 @@ class ClusterActor:
             watch=self._parts.watcher.watch,
             lost=lambda name: self.submit(lambda: self._lost(name)),
         )
+
+    def _look(self) -> None:
+        """Let Workers go that were busy when they were to go, and tell the load."""
+        self._is_look_due.clear()
+        if self._spark is None or self._spark.plan.count == 1 or self._stopping.is_set():
+            return
+        try:
+            self._spark.retire()
+            load = self._load.look(self._spark)
+        except MasterSilentError as error:
+            _log.info("%s: the load is not known: %s", self._id, error)
+            return
+        self._tell(LoadSeen(load))
 
     def _lost(self, name: str) -> None:
         """The Master or a Worker is gone."""

@@ -14,6 +14,9 @@ _MEMORY_SHARE = 0.6
 """All Workers of a cluster together; the rest is for drivers, the browser and the editor."""
 _LEAST_WORKER_MIB = 1024
 """Spark refuses executors below about 450 MiB of heap, and Python needs some beside it."""
+_GROWTH = 2
+"""A cluster that scales starts with half of what it may take, so that one that has just started
+is of use, and keeps the other half free to grow into. Workers keep their size for life."""
 _MIB = 2**20
 _CGROUP_LIMITS = (
     Path("/sys/fs/cgroup/memory.max"),
@@ -33,7 +36,10 @@ class Machine:
 class WorkerPlan:
     """How many Spark Workers, and the size of each."""
 
+    start: int
+    """How many there are at the start."""
     count: int
+    """The most that there may be; all of them together are what the cluster gets."""
     cores: int
     memory_mib: int
     driver_memory_mib: int
@@ -42,28 +48,37 @@ class WorkerPlan:
     """Said to the user when the machine is smaller than what was asked for."""
 
     def __str__(self) -> str:
-        """Such as `2 workers with 1 core and 6.9 GiB each`."""
-        workers = "1 worker" if self.count == 1 else f"{self.count} workers"
+        """Such as `1 worker with 1 core and 6.9 GiB each, up to 2`."""
+        workers = "1 worker" if self.start == 1 else f"{self.start} workers"
         cores = "1 core" if self.cores == 1 else f"{self.cores} cores"
         size = f"{workers} with {cores} and {self.memory_mib / 1024:.1f} GiB each"
+        if self.count > self.start:
+            size = f"{size}, up to {self.count} as the load asks"
         return f"{size} ({self.note})" if self.note else size
 
 
-def plan_workers(machine: Machine, wanted: int) -> WorkerPlan:
-    """Share the machine out to `wanted` Workers, or to as many as it can carry; at least one."""
+def plan_workers(machine: Machine, wanted: int, most: int = 0) -> WorkerPlan:
+    """Share the machine out to `wanted` Workers, or to as many as it can carry; at least one.
+
+    With `most` above `wanted`, more can come later: the machine is shared out to
+    those as well, up to twice as many as at the start. Cores are rounded, so all
+    Workers together may have up to a third more than there are; memory never.
+    """
     budget = int(machine.memory_mib * _MEMORY_SHARE)
     capacity = max(1, min(machine.cores, budget // _LEAST_WORKER_MIB))
     # A cluster of a primary node only still runs jobs: on EMR, on the primary itself.
-    count = max(1, min(wanted, capacity))
+    start = max(1, min(wanted, capacity))
+    count = max(start, min(most, capacity, _GROWTH * start))
     note = None
     if wanted > capacity:
         note = (
             f"this machine ({machine.cores} cores, {machine.memory_mib / 1024:.0f} GiB) "
-            f"carries {count} of {wanted} workers"
+            f"carries {start} of {wanted} workers"
         )
     return WorkerPlan(
+        start=start,
         count=count,
-        cores=max(1, machine.cores // count),
+        cores=max(1, (2 * machine.cores + count) // (2 * count)),
         memory_mib=max(_LEAST_WORKER_MIB // 2, budget // count),
         driver_memory_mib=max(_LEAST_WORKER_MIB // 2, machine.memory_mib // 4),
         note=note,

@@ -14,6 +14,7 @@ from pathlib import Path
 from selfserve.errors import ClusterFailedError
 from selfserve.local.engine.cluster_folder import ClusterFolder, Sizing
 from selfserve.local.engine.machine import WorkerPlan
+from selfserve.local.engine.master_ui import MasterSilentError, MasterState, look
 from selfserve.local.engine.processes import (
     ManagedProcess,
     Marker,
@@ -28,6 +29,8 @@ from selfserve.local.engine.spark_daemons import (
     SparkDaemons,
     is_registered,
     master_url,
+    web_ui_port,
+    worker_port,
 )
 from selfserve.local.home import write_private
 from selfserve.local.runtime.install import Runtime
@@ -67,6 +70,9 @@ class SparkCluster:
         self._watch = watch
         self._lost = lost
         self._workers: dict[str, ManagedProcess] = {}
+        self._ports: dict[str, int] = {}
+        self._web_ui: int | None = None
+        self._wanted = 0
         self._restarts = 0
 
     @property
@@ -76,8 +82,8 @@ class SparkCluster:
 
     @property
     def workers(self) -> list[str]:
-        """Their names, such as `worker-1`."""
-        return list(self._workers)
+        """Their names, such as `worker-1`: the one that was there first has the lowest number."""
+        return sorted(self._workers, key=lambda name: int(name.rpartition("-")[2]))
 
     def last_words(self, name: str) -> str:
         """The end of a process's log, in one line."""
@@ -96,6 +102,7 @@ class SparkCluster:
             write_private(self._folder.conf / name, text)
         master = self._spawn(MASTER, self._daemons.master())
         self.url = self._wait(master, MASTER, master_url, cancelled)
+        self._web_ui = web_ui_port(_read(master.folder))
         self.resize(wanted, cancelled)
 
     def adopt(self) -> bool:
@@ -106,45 +113,79 @@ class SparkCluster:
         if master is None or url is None:
             return False
         self.url = url
+        self._web_ui = web_ui_port(_read(folder))
         self._watch(master, partial(self._lost, MASTER))
         for number in range(1, self.plan.count + 1):
             name = f"worker-{number}"
             if worker := adopt(self._folder.process(name), self._marker(name)):
-                self._workers[name] = worker
+                self._keep(name, worker)
                 self._watch(worker, partial(self._lost, name))
+        self._wanted = len(self._workers)
         return True
 
     def resize(self, wanted: int, cancelled: Cancelled) -> None:
         """Bring the Workers to `wanted`, or to as many as were planned; at least one.
 
         More than planned would not be more: the planned ones share all that there is.
+        One too many that has executors stays until they are gone: see `retire`.
 
         Raises:
             ClusterFailedError: a new one does not come up.
         """
-        count = max(1, min(wanted, self.plan.count))
-        names = [f"worker-{number}" for number in range(1, count + 1)]
-        for name in [name for name in self._workers if name not in names]:
-            del self._workers[name]
-            self._end(name)
+        self._wanted = max(1, min(wanted, self.plan.count))
+        self.retire()
+        names = (f"worker-{number}" for number in range(1, self.plan.count + 1))
+        absent = [name for name in names if name not in self._workers]
         started = {
             name: self._spawn(name, self._daemons.worker(name, self.url, self.plan))
-            for name in names
-            if name not in self._workers
+            for name in absent[: max(0, self._wanted - len(self._workers))]
         }
         for name, worker in started.items():
             self._wait(worker, name, self._registered, cancelled)
-            self._workers[name] = worker
+            self._keep(name, worker)
+
+    def retire(self) -> None:
+        """End Workers beyond the wanted number that have no executors, the newest first.
+
+        The Master is asked right before. Should an executor start in the instant between,
+        Spark starts it elsewhere and counts no failure, as for any Worker that is lost.
+        """
+        surplus = len(self._workers) - self._wanted
+        if surplus <= 0:
+            return
+        try:
+            busy = self.busy(self.look())
+        except MasterSilentError as error:
+            _log.warning("%s: no worker is ended: %s", self._folder.cluster_id, error)
+            return
+        idle = [name for name in reversed(self.workers) if name not in busy]
+        for name in idle[:surplus]:
+            self._forget(name)
+            self._end(name)
+
+    def look(self) -> MasterState:
+        """What the Master says now. Raises MasterSilentError."""
+        if self._web_ui is None:
+            raise MasterSilentError("the Master's log does not tell where its web UI listens")
+        return look(self._web_ui)
+
+    def busy(self, state: MasterState) -> set[str]:
+        """Names of the Workers that have executors, or of which the Master does not tell."""
+        idle = {worker.port for worker in state.workers if not worker.has_executors}
+        return {name for name in self._workers if self._ports.get(name) not in idle}
 
     def replace_worker(self, name: str, cancelled: Cancelled) -> None:
-        """Start a Worker again that has died; nothing if it was meant to go.
+        """Start a Worker again that has died; nothing if it was, or is, meant to go.
 
         Raises:
             ClusterFailedError: it does not come up, or has died too often.
         """
         if name not in self._workers or self._workers[name].is_alive():
             return
-        del self._workers[name]
+        self._forget(name)
+        if len(self._workers) >= self._wanted:
+            self._end(name)  # it was one too many, and had executors
+            return
         said = _last_lines(self._folder.process(name))
         _log.warning("%s of %s died: %s", name, self._folder.cluster_id, said)
         self._restarts += 1
@@ -156,7 +197,17 @@ class SparkCluster:
         self._end(name)  # executors that it has left
         worker = self._spawn(name, self._daemons.worker(name, self.url, self.plan))
         self._wait(worker, name, self._registered, cancelled)
+        self._keep(name, worker)
+
+    def _keep(self, name: str, worker: ManagedProcess) -> None:
         self._workers[name] = worker
+        port = worker_port(_read(worker.folder))
+        if port is not None:
+            self._ports[name] = port
+
+    def _forget(self, name: str) -> None:
+        del self._workers[name]
+        self._ports.pop(name, None)
 
     def _registered(self, log: str) -> str | None:
         return self.url if is_registered(log, self.url) else None

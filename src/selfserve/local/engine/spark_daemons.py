@@ -17,8 +17,10 @@ LOOPBACK = "127.0.0.1"
 _MASTER = "org.apache.spark.deploy.master.Master"
 _WORKER = "org.apache.spark.deploy.worker.Worker"
 _MASTER_UP = re.compile(r"Starting Spark master at (spark://[\w.:-]+)")
+_MASTER_UI = re.compile(r"Bound MasterWebUI to .* at http://[\w.:\[\]-]+:(\d+)")
 _MASTER_ELECTED = "New state: ALIVE"
 _WORKER_UP = re.compile(r"Successfully registered with master (spark://[\w.:-]+)")
+_WORKER_PORT = re.compile(r"Starting Spark worker [\w.\[\]:-]+:(\d+) with")
 _JVM = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"
 """Small and quick to start: these two only pass messages on."""
 
@@ -112,6 +114,18 @@ def master_url(log: str) -> str | None:
     """Where the Master listens, once its log says that it is ready."""
     found = _MASTER_UP.search(log)
     return found[1] if found and _MASTER_ELECTED in log else None
+
+
+def web_ui_port(log: str) -> int | None:
+    """Where the Master's web UI listens on the loopback."""
+    found = _MASTER_UI.search(log)
+    return int(found[1]) if found else None
+
+
+def worker_port(log: str) -> int | None:
+    """Where a Worker listens: how the Master tells it from others."""
+    found = _WORKER_PORT.search(log)
+    return int(found[1]) if found else None
 
 
 def is_registered(log: str, url: str) -> bool:

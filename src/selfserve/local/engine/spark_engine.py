@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from selfserve.local.control.clock import Now, system_now
 from selfserve.local.control.events import EngineFailed, Event, StepExited
 from selfserve.local.control.ports import Notify
 from selfserve.local.control.records import ClusterRecord, StepRecord
@@ -24,6 +25,8 @@ from selfserve.local.runtime.install import Runtime, RuntimeSource, default_sour
 from selfserve.local.steps.plan import needs_catalogue
 
 _PUBLISH_S = 20.0
+_LOOK_S = 2.0
+"""Spark asks for executors a second after tasks have begun to wait, and for more every second."""
 
 
 class SparkEngine:
@@ -40,6 +43,7 @@ class SparkEngine:
         source: RuntimeSource | None = None,
         pin: Callable[[ClusterRecord], SparkPin | None] = pin_of,
         machine: Callable[[], Machine] = this_machine,
+        now: Now = system_now,
     ) -> None:
         self._home = home.absolute()
         self._watcher = Watcher()
@@ -52,14 +56,17 @@ class SparkEngine:
             source=source or default_source(),
             pin=pin,
             machine=machine,
+            now=now,
         )
         self._lock = threading.Lock()
         self._actors: dict[str, ClusterActor] = {}
         self._closed = threading.Event()
-        self._publisher = threading.Thread(
-            target=self._publish_until_closed, name="step-logs", daemon=True
-        )
-        self._publisher.start()
+        self._threads = [
+            threading.Thread(target=self._publish_until_closed, name="step-logs", daemon=True),
+            threading.Thread(target=self._look_until_closed, name="load", daemon=True),
+        ]
+        for thread in self._threads:
+            thread.start()
 
     def start_cluster(self, cluster: ClusterRecord) -> None:
         """Begin to start Master and Workers."""
@@ -95,7 +102,8 @@ class SparkEngine:
     def close(self) -> None:
         """End every process and thread of the engine; returns when they are gone."""
         self._closed.set()
-        self._publisher.join()
+        for thread in self._threads:
+            thread.join()
         actors = self._all_actors()
         for cluster_id in actors:
             self._stop(cluster_id)
@@ -108,6 +116,11 @@ class SparkEngine:
         while not self._closed.wait(_PUBLISH_S):
             for actor in self._all_actors().values():
                 actor.submit(actor.publish_logs)
+
+    def _look_until_closed(self) -> None:
+        while not self._closed.wait(_LOOK_S):
+            for actor in self._all_actors().values():
+                actor.ask_to_look()
 
     def _metastore(self, cluster: ClusterRecord, step: StepRecord, runtime: Runtime) -> str | None:
         return self._catalogue.ensure(runtime) if needs_catalogue(cluster, step) else None

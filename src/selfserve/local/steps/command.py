@@ -24,7 +24,11 @@ class StepContext:
     """spark://127.0.0.1:PORT"""
     secret: str = field(repr=False)
     """spark.authenticate.secret; it only ever goes into a private file."""
+    spark: str
+    """Its version."""
     workers: int
+    most_workers: int
+    """How many the cluster may grow to."""
     worker_cores: int
     worker_memory_mib: int
     driver_memory_mib: int

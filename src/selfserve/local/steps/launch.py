@@ -70,7 +70,7 @@ def _escape(text: str, *, key: bool = False) -> str:
 
 def _own_conf(asked: Mapping[str, str], context: StepContext) -> dict[str, str]:
     """What this machine decides, whatever was asked for."""
-    conf = {
+    return {
         "spark.master": context.master_url,
         "spark.submit.deployMode": "client",
         "spark.authenticate": "true",
@@ -85,9 +85,6 @@ def _own_conf(asked: Mapping[str, str], context: StepContext) -> dict[str, str]:
         **{f"spark.executorEnv.{name}": value for name, value in context.endpoint_env.items()},
         **_tables(asked, context),
     }
-    if asked.get("spark.dynamicAllocation.enabled", "").lower() == "true":
-        conf["spark.dynamicAllocation.shuffleTracking.enabled"] = "true"
-    return conf
 
 
 def _with_temporary(java_options: str, context: StepContext) -> str:

@@ -12,6 +12,9 @@ from selfserve.local.steps.command import StepContext
 
 _MEMORY = re.compile(r"\s*(\d+)\s*([kmgtp]?)b?\s*", re.IGNORECASE)
 _MIB_EXPONENT = {"k": -1, "m": 0, "": 0, "g": 1, "t": 2, "p": 3}
+_DYNAMIC = "spark.dynamicAllocation"
+_TRACKS_SHUFFLES = (3, 0)
+"""The Spark version from which dynamic allocation needs no shuffle service on the Workers."""
 _LEAST_EXECUTOR_MIB = 512
 """Spark refuses executors with less than 450 MiB."""
 
@@ -25,9 +28,12 @@ class Sizes:
 
 
 def fit_sizes(conf: Mapping[str, str], context: StepContext) -> Sizes:
-    """The sizes of executors and driver; steps that run at once share the machine evenly."""
+    """The sizes of executors and driver; steps that run at once share the machine evenly.
+
+    What is shared is all that the cluster may grow to, not what it has at the moment.
+    """
     share = max(1, context.cluster.step_concurrency)
-    total_cores = max(1, context.workers * context.worker_cores // share)
+    total_cores = max(1, context.most_workers * context.worker_cores // share)
     executor_memory = max(_LEAST_EXECUTOR_MIB, context.worker_memory_mib // share)
     fitted = _Fitting(conf)
     most_cores = min(context.worker_cores, total_cores)
@@ -38,7 +44,15 @@ def fit_sizes(conf: Mapping[str, str], context: StepContext) -> Sizes:
     fitted.cap_memory("spark.executor.memory", executor_memory, default=default_memory)
     fitted.cap_memory("spark.driver.memory", context.driver_memory_mib)
     fitted.cap_total_cores(cores, total_cores)
+    if _allocates_dynamically(conf, context):
+        fitted.allocate_dynamically(cores, context)
     return Sizes(fitted.conf, tuple(fitted.notes))
+
+
+def _allocates_dynamically(conf: Mapping[str, str], context: StepContext) -> bool:
+    """On unless the job or its cluster turns it off, as on EMR; older Sparks only if told to."""
+    tracks = tuple(int(part) for part in context.spark.split(".")[:2]) >= _TRACKS_SHUFFLES
+    return conf.get(f"{_DYNAMIC}.enabled", str(tracks)).strip().lower() == "true"
 
 
 class _Fitting:
@@ -75,6 +89,22 @@ class _Fitting:
                 f"{named} {self._asked[named]} is more than this machine has: {most} cores in all."
             )
         self.conf["spark.cores.max"] = str(min(asked or most, most))
+
+    def allocate_dynamically(self, cores: int, context: StepContext) -> None:
+        """Executors come while tasks wait, and go when idle: what the Workers' number follows.
+
+        At the start there is one wherever there is room, so that a short job need not wait
+        for tasks to pile up. Sizes are exact, as Spark counts executors and not cores.
+        """
+        self.conf[f"{_DYNAMIC}.enabled"] = "true"
+        self.conf[f"{_DYNAMIC}.shuffleTracking.enabled"] = "true"
+        self.conf["spark.executor.cores"] = str(cores)
+        asked = (f"{_DYNAMIC}.initialExecutors", f"{_DYNAMIC}.maxExecutors")
+        if "spark.executor.instances" in self._asked or any(map(self._asked.get, asked)):
+            return
+        room = context.workers * (context.worker_cores // cores)
+        share = int(self.conf["spark.cores.max"]) // cores
+        self.conf[f"{_DYNAMIC}.initialExecutors"] = str(max(1, min(room, share)))
 
     def _change(self, name: str, value: str) -> None:
         self.conf[name] = value
