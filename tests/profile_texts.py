@@ -22,6 +22,7 @@ iam: {service_role: service, instance_profile: instance}
 logs: s3://{{ bucket }}/logs/
 bootstrap:
   max-age: {script: max-age.sh, args: ["{{ max_age_seconds }}"]}
+  busy-probe: {script: busy-probe.py, args: ["s3://{{ bucket }}/selfserve/beats/"]}
 """
 
 

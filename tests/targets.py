@@ -15,6 +15,7 @@ shutdown: {idle: 1h, max_age: 24h}
 iam: {service_role: EMR_DefaultRole_V2, instance_profile: EMR_EC2_DefaultRole}
 bootstrap:
   max-age: {script: max-age.sh, args: ["{{ max_age_seconds }}"]}
+  busy-probe: {script: busy-probe.py, args: ["s3://{{ bucket }}/selfserve/beats/"]}
 logs: s3://{{ bucket }}/selfserve/emr-logs/
 tags:
   owner: "{{ user }}"

@@ -89,11 +89,13 @@ def test_bootstrap_scripts_are_uploaded_by_content(
     launched = launch(target, small, name="one")
 
     assert launched.spec is not None
-    (action,) = launched.spec.bootstrap
-    key = action.s3_uri.removeprefix("s3://memory/")
-    sha256 = key.split("/")[-2]
-    assert key == bootstrap_key(sha256, "max-age.sh")
-    assert store.objects[key].startswith(b"#!")
+    for action, script in zip(
+        launched.spec.bootstrap, ("max-age.sh", "busy-probe.py"), strict=True
+    ):
+        key = action.s3_uri.removeprefix("s3://memory/")
+        sha256 = key.split("/")[-2]
+        assert key == bootstrap_key(sha256, script)
+        assert store.objects[key].startswith(b"#!")
 
 
 def test_a_lost_answer_is_looked_up_and_the_cluster_adopted(

@@ -14,7 +14,7 @@ from selfserve.core.render import bootstrap_scripts, render
 from selfserve.core.resolve import resolve
 
 NAMES = sorted(path.stem for path in SHIPPED.glob("*.yaml") if not path.stem.startswith("_"))
-SCRIPTS = sorted((SHIPPED.parent / "bootstrap").iterdir())
+SCRIPTS = sorted((SHIPPED.parent / "bootstrap").glob("*.*"))
 
 every_profile = pytest.mark.parametrize("name", NAMES)
 every_script = pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
@@ -55,7 +55,7 @@ def test_primary_and_core_are_on_demand_and_task_nodes_fall_back(name: str) -> N
 def test_the_scripts_that_a_profile_names_are_shipped(name: str) -> None:
     scripts = bootstrap_scripts(resolve(name, load=load_shipped))
 
-    assert "max-age.sh" in scripts
+    assert {"max-age.sh", "busy-probe.py"} <= set(scripts)
     assert set(scripts) <= {script.name for script in SCRIPTS}
 
 
@@ -78,16 +78,17 @@ def test_a_script_is_executable_and_strict(script: Path) -> None:
     text = script.read_text("utf-8")
 
     assert script.stat().st_mode & 0o111
-    assert text.startswith("#!/usr/bin/env bash\n")
-    assert "\nset -euo pipefail\n" in text
     assert "{{" not in text
+    if script.suffix == ".sh":
+        assert text.startswith("#!/usr/bin/env bash\n")
+        assert "\nset -euo pipefail\n" in text
+    else:
+        assert text.startswith("#!/usr/bin/env python3\n")
 
 
 @every_script
 def test_a_script_refuses_arguments_it_does_not_understand(script: Path) -> None:
-    result = subprocess.run(
-        ["bash", script, "not a number"], capture_output=True, text=True, check=False
-    )
+    result = subprocess.run([script, "not a number"], capture_output=True, text=True, check=False)
 
     assert result.returncode == 2
     assert result.stderr.startswith(f"usage: {script.name}")

@@ -152,9 +152,14 @@ def test_bootstrap_actions_point_at_the_script_by_its_content() -> None:
     spec = render(resolved, render_values(resolved))
 
     uri = f"s3://lake/selfserve/bootstrap/{SHA}/max-age.sh"
-    assert bootstrap_scripts(resolved) == ("max-age.sh",)
+    assert bootstrap_scripts(resolved) == ("max-age.sh", "busy-probe.py")
     assert spec.bootstrap == (
         BootstrapAction("max-age", uri, ("43200",)),
+        BootstrapAction(
+            "busy-probe",
+            f"s3://lake/selfserve/bootstrap/{SHA}/busy-probe.py",
+            ("s3://lake/selfserve/beats/",),
+        ),
         BootstrapAction("again", uri),
     )
 

@@ -32,15 +32,12 @@ def test_null_removes_what_is_inherited() -> None:
     assert resolved.chain == ("test", "base", "small")
 
 
-PROBE = "bootstrap: {probe: {script: trino-busy-probe.sh}}"
-
-
 @pytest.mark.parametrize(
     ("extra", "label"),
     [
         ("release: emr-7.0.0", "emr-7.0.0"),
         ("spark: 3.4.1", "emr-6.15.0"),
-        (f"trino: 479\napplications: [Spark, Trino]\n{PROBE}", "emr-7.14.0"),
+        ("trino: 479\napplications: [Spark, Trino]", "emr-7.14.0"),
     ],
 )
 def test_naming_a_pin_replaces_the_one_below(extra: str, label: str) -> None:
@@ -234,6 +231,11 @@ def test_a_broken_chain_is_told_where_it_breaks(texts: dict[str, str], problem: 
         pytest.param(
             "bootstrap: null", "nothing would keep shutdown.max_age; name max-age.sh", id="max-age"
         ),
+        pytest.param(
+            "bootstrap: {busy-probe: null}",
+            "nobody could see what works on the cluster; name busy-probe.py",
+            id="busy-probe",
+        ),
     ],
 )
 def test_what_only_the_whole_can_show(extra: str, problem: str) -> None:
@@ -247,14 +249,13 @@ def test_what_only_the_whole_can_show(extra: str, problem: str) -> None:
     ("extra", "problems"),
     [
         (
-            f"applications: [Trino, Presto]\n{PROBE}",
+            "applications: [Trino, Presto]",
             ["Trino and Presto cannot run on one cluster; keep one"],
         ),
         (
-            f"applications: [Trino]\nscale: {{min: 2, max: 3}}\n{PROBE}",
+            "applications: [Trino]\nscale: {min: 2, max: 3}",
             ["managed scaling follows YARN and cannot see Trino; make min and max equal"],
         ),
-        ("applications: [presto]", ["EMR takes a cluster that runs only presto queries for idle"]),
     ],
 )
 def test_query_engines_beside_yarn_have_rules_of_their_own(extra: str, problems: list[str]) -> None:

@@ -15,7 +15,7 @@ from selfserve.core.releases import Release, ReleaseTable
 Found = tuple[str, str]
 
 MAX_AGE_SCRIPT = "max-age.sh"
-BUSY_PROBE = "busy-probe"
+BUSY_PROBE_SCRIPT = "busy-probe.py"
 
 _QUERY_ENGINES = ("trino", "presto")  # they run beside YARN, so EMR cannot see their work
 # https://docs.aws.amazon.com/emr/latest/ReleaseGuide/emr-spark810-release.html
@@ -183,10 +183,9 @@ def _shutdown(profile: Profile) -> Iterator[Found]:
     scripts = [action.script for action in profile.bootstrap.values()]
     if MAX_AGE_SCRIPT not in scripts:
         yield "bootstrap", f"nothing would keep shutdown.max_age; name {MAX_AGE_SCRIPT} again"
-    engines = [name for name in profile.applications if name.casefold() in _QUERY_ENGINES]
-    if engines and not any(BUSY_PROBE in script for script in scripts):
-        text = f"EMR takes a cluster that runs only {engines[0]} queries for idle and would end it"
-        yield "bootstrap", f"{text}; add the script trino-busy-probe.sh"
+    if BUSY_PROBE_SCRIPT not in scripts:
+        text = f"nobody could see what works on the cluster; name {BUSY_PROBE_SCRIPT} again"
+        yield "bootstrap", text
 
 
 def _classifications(profile: Profile, release: Release) -> Iterable[Found]:

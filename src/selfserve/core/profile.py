@@ -180,7 +180,7 @@ class Iam(_Part):
 class Bootstrap(_Part):
     """A script from bootstrap/ that every node runs before applications are installed."""
 
-    script: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*\.sh$")]
+    script: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*\.(sh|py)$")]
     args: tuple[Text, ...] = Field(default=(), strict=False)
 
 

@@ -39,7 +39,8 @@ def read_bootstrap_script(name: str) -> bytes:
     for folder in folders:
         if (folder / name).is_file():
             return (folder / name).read_bytes()
-    known = sorted({path.name for folder in folders for path in folder.glob("*.sh")})
+    files = (path for folder in folders for path in folder.glob("*"))
+    known = sorted({path.name for path in files if path.suffix in {".sh", ".py"}})
     raise BadInputError(
         f"There is no bootstrap script {name}{did_you_mean(name, known)}",
         hint=f"Put it into ./bootstrap/, or name one of these: {', '.join(known)}",
