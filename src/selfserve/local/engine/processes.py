@@ -13,6 +13,8 @@ import json
 import os
 import signal
 import subprocess
+import sys
+import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,6 +51,8 @@ _DEADLY = frozenset(
 )
 _CLOCK_SLACK_S = 2.0
 _LAST_WORDS_S = 3.0
+_MARKED_WITHIN_S = 5.0
+_LOOK_S = 0.001
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,12 +128,25 @@ def spawn(
             )
         process = psutil.Process(child.pid)
         _write_record(folder, process)
+        _wait_until_marked(process)
     except OSError as error:
         if child is not None:
             end(lambda: find_marked(marker.home, marker.cluster, marker.process), grace_s=0)
             child.wait()
         raise cannot_write(folder, error) from error
     return ManagedProcess(folder, process, child)
+
+
+def _wait_until_marked(process: psutil.Process) -> None:
+    """Linux lets a parent go on before the new program's environment can be read.
+
+    Whoever were to end everything in that instant would miss it.
+    """
+    deadline = time.monotonic() + _MARKED_WITHIN_S
+    while sys.platform == "linux" and _marker_of(process) is None and is_running(process):
+        if time.monotonic() > deadline:
+            return
+        time.sleep(_LOOK_S)
 
 
 def adopt(folder: Path, marker: Marker) -> ManagedProcess | None:
