@@ -128,10 +128,10 @@ class FakeBackend:
         step = self._find_step(self._find(cluster_id), step_id)
         step.path[:] = path
 
-    def protect(self, cluster_id: str) -> None:
-        """Set termination protection."""
+    def protect(self, cluster_id: str, *, protected: bool = True) -> None:
+        """Set termination protection, or lift it."""
         cluster = self._find(cluster_id)
-        cluster.seen = replace(cluster.seen, termination_protected=True)
+        cluster.seen = replace(cluster.seen, termination_protected=protected)
 
     # What Backend promises
 
