@@ -10,7 +10,7 @@ import zipfile
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import boto3
 import pytest
@@ -29,7 +29,7 @@ from selfserve.usecases.sweep_install import render_template, write_installation
 from selfserve.usecases.sweeper_code import sweeper_modules, sweeper_zip
 from targets import make_target
 
-REGION = "eu-west-1"
+REGION: Literal["eu-west-1"] = "eu-west-1"
 BUCKET = "team-bucket"
 REGIONS = ["us-east-1", "eu-west-1", "eu-central-1", "ap-southeast-2", "cn-north-1"]
 TEN_MINUTES = timedelta(minutes=10)

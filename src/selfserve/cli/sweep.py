@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -34,12 +35,27 @@ def sweep(
     all_at_once: Annotated[
         bool, typer.Option("--all", help="End all that are due, not 20% of the clusters at most.")
     ] = False,
+    install: Annotated[
+        bool,
+        typer.Option("--install", help="Write what runs the sweep in AWS, without a laptop."),
+    ] = False,
+    into: Annotated[
+        Path | None,
+        typer.Option(
+            "--into",
+            metavar="FOLDER",
+            show_default="selfserve-sweep",
+            help="Where to write it.",
+        ),
+    ] = None,
 ) -> None:
     """End clusters that are idle, too old, stuck or orphaned; say why, cluster by cluster.
 
     Example: selfserve sweep --dry-run
 
     Example: selfserve sweep --watch --on aws
+
+    Example: selfserve sweep --install --on aws
 
     A cluster ends at the second of two looks at least 5 minutes apart, never while
     something is, or may be, at work on it or is being submitted to it, and never if it is
@@ -49,6 +65,9 @@ def sweep(
 
     this = invocation(ctx)
     policy = SweepPolicy(period=_parse_period(every), all_at_once=all_at_once, dry_run=dry_run)
+    if install or into is not None:
+        _install(this, into, policy, alone=install and not (watch or dry_run or all_at_once))
+        return
     target = this.targets.peek(this.on)
     if target is None:
         _say_nothing_runs(this)
@@ -56,6 +75,17 @@ def sweep(
         _watch(this, target, policy)
     else:
         _sweep_once(this, target, policy)
+
+
+def _install(this: Invocation, into: Path | None, policy: "SweepPolicy", *, alone: bool) -> None:
+    from selfserve.cli.sweep_install import FOLDER, install
+
+    if not alone:
+        raise BadInputError(
+            "--install goes with --into and --every only, and --into with --install.",
+            hint="selfserve sweep --install --into sweeper --every 10m",
+        )
+    install(this, into or FOLDER, every=policy.period)
 
 
 def _parse_period(text: str) -> timedelta:
