@@ -50,13 +50,25 @@ class WatchedBackend(FakeBackend):
         super()._begin(method)
 
 
+class WatchedStore(MemoryStore):
+    """A MemoryStore before whose methods something else happens."""
+
+    def __init__(self, *, clock: FakeClock) -> None:
+        super().__init__(clock=clock)
+        self.before: Callable[[str], None] = nothing
+
+    def _begin(self, method: str, key: str) -> None:
+        self.before(method)
+        super()._begin(method, key)
+
+
 class Team:
     """An AWS target with clusters that are idle unless a test says otherwise."""
 
     def __init__(self, folder: Path) -> None:
         self.clock = FakeClock()
         self.backend = WatchedBackend(self.clock)
-        self.store = MemoryStore(clock=self.clock)
+        self.store = WatchedStore(clock=self.clock)
         self.target: Target = make_target(
             kind="aws", clock=self.clock, backend=self.backend, store=self.store
         )

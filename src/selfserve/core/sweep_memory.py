@@ -160,7 +160,7 @@ def from_bytes(body: bytes) -> Memory:
     """
     try:
         return _from_document(json.loads(body))
-    except (TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise ValueError(f"not a memory of sweeps: {error!r}") from error
 
 

@@ -132,7 +132,7 @@ def next_look(
         return decision.ends_at
     if decision.ends_at is not None and decision.idle_since is not None:
         earliest = decision.ends_at
-    elif is_at_work(activity):
+    elif is_at_work(activity) and activity.orphaned is None:
         earliest = earliest_end(activity.created, policy, now)
     else:
         return now + policy.period
@@ -175,6 +175,8 @@ def after_running(
     if not known.is_ours:
         return known
     earliest = earliest_end(cluster.created, known.policy(policy), now)
+    if known.orphaned is not None:
+        earliest = now
     due = min(max(earliest - policy.period, now), now + _LONGEST_BETWEEN_LOOKS)
     return replace(
         known,
