@@ -32,6 +32,7 @@ from selfserve.local.home import DaemonFile, Home, cannot_write, write_private
 from selfserve.local.lake.folders import Lake
 from selfserve.local.lake.rclone import RcloneServer
 from selfserve.local.lake.s3_gateway import S3Gateway
+from selfserve.local.primary_nodes import PrimaryNodes
 
 _log = logging.getLogger("selfserve.local.daemon")
 
@@ -72,7 +73,7 @@ def serve(home: Home, *, port: int | None, idle_exit_s: float = IDLE_EXIT_S) -> 
         rclone.start()
         store = Store(home.state)
         stack.callback(store.close)
-        controller = Controller(store)
+        controller = Controller(store, nodes=PrimaryNodes(home.root, lake))
         stack.callback(controller.close)
         environment = home.endpoint(said).environment()
         engine = SparkEngine(home.root, lake, controller.notify, endpoint_env=environment)

@@ -21,7 +21,7 @@ from selfserve.local.control.creation import new_cluster
 from selfserve.local.control.effects import carry_out, outcome_of_failure
 from selfserve.local.control.events import Effect, Event, StartEngine, Tick
 from selfserve.local.control.model import advance, effects_after_restart
-from selfserve.local.control.ports import Engine
+from selfserve.local.control.ports import Engine, Nodes, NoNodes
 from selfserve.local.control.records import ClusterRecord, Json
 from selfserve.local.control.store import Store, StoreError
 
@@ -46,11 +46,13 @@ class Controller:
         self,
         store: Store,
         *,
+        nodes: Nodes | None = None,
         now: Now = system_now,
         randomness: random.Random = ids.SYSTEM,
         tick_interval: timedelta = timedelta(seconds=1),
     ) -> None:
         self._store = store
+        self._nodes = nodes or NoNodes()
         self._now = now
         self._randomness = randomness
         self._tick_interval = tick_interval
@@ -152,9 +154,11 @@ class Controller:
         """Tell every cluster that time has passed."""
         with self._lock, self._postponing():
             self._catch_up()
-            for cluster in list(self._clusters.values()):
-                self._change(cluster, Tick())
+            for cluster in self._live():
+                self._change(cluster, Tick(self._nodes.busy_at(cluster.id)))
         self._work_off()
+        with self._lock:
+            self._nodes.beat(self._live(), self._now())
 
     def get(self, cluster_id: str) -> ClusterRecord | None:
         """The cluster of this id, if there is one.
@@ -175,7 +179,10 @@ class Controller:
     def has_live_clusters(self) -> bool:
         """Whether a process of a cluster may still run."""
         with self._lock:
-            return any(not cluster.state.is_gone for cluster in self._clusters.values())
+            return bool(self._live())
+
+    def _live(self) -> list[ClusterRecord]:
+        return [cluster for cluster in self._clusters.values() if not cluster.state.is_gone]
 
     def _tick_until_closed(self) -> None:
         while not self._closed.wait(self._tick_interval.total_seconds()):

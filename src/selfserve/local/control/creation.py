@@ -11,6 +11,7 @@ from typing import Any
 from selfserve.core.cluster import ClusterState, StepState
 from selfserve.core.launch import NodeRole
 from selfserve.local.control import capacity, ids
+from selfserve.local.control.bootstrap_arguments import max_age_s
 from selfserve.local.control.records import ClusterRecord, Json, NodeGroupRecord, StepRecord
 
 DEFAULT_IDLE_TIMEOUT_S = 3600
@@ -34,6 +35,7 @@ def new_cluster(
         protected=instances.get("TerminationProtected", False),
         step_concurrency=request.get("StepConcurrencyLevel", 1),
         idle_timeout_s=idle_timeout_s(request.get("AutoTerminationPolicy")),
+        max_age_s=max_age_s(request),
         scaling=request.get("ManagedScalingPolicy"),
         groups=_groups(instances, randomness),
         steps=new_steps(request.get("Steps", ()), now=now, randomness=randomness),

@@ -6,6 +6,7 @@ the controller carries effects out through the engine.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from selfserve.local.control.load import Load
@@ -96,7 +97,10 @@ class LoadSeen:
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """Time has passed: idle timeouts are looked at."""
+    """Time has passed: idle timeouts and ages are looked at."""
+
+    busy_at: datetime | None = None
+    """When somebody last touched the cluster's isbusy file."""
 
 
 Event = (

@@ -15,7 +15,7 @@ https://docs.aws.amazon.com/emr/latest/ManagementGuide/emr-auto-termination-poli
 """
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import singledispatch
 
 from selfserve.core.cluster import ClusterState, StepState
@@ -41,6 +41,7 @@ from selfserve.local.control.events import (
     Tick,
 )
 from selfserve.local.control.model_lifecycle import (
+    BUSY_FOR,
     ERROR_CODES,
     Outcome,
     after_failure,
@@ -48,6 +49,7 @@ from selfserve.local.control.model_lifecycle import (
     settle_resized,
     terminate,
     while_terminating,
+    why_it_ends,
     with_settings,
 )
 from selfserve.local.control.records import ClusterRecord
@@ -208,17 +210,18 @@ def _load(event: LoadSeen, cluster: ClusterRecord, now: datetime) -> Outcome:
 
 @_on.register
 def _tick(event: Tick, cluster: ClusterRecord, now: datetime) -> Outcome:
-    """Auto-termination. EMR's own rule, where its YARN applications are our running steps.
+    """Auto-termination by EMR's own rule, and the end at an age that max-age.sh makes there.
 
-    A protected cluster is left alone: protection is there against every end
-    that is not the regular one after the last step. (EMR's guides do not say.)
-    EMR has no reason code for it; ALL_STEPS_COMPLETED is the one that is true.
+    EMR's YARN applications are our running steps. A protected cluster is left alone:
+    protection is there against every end that is not the regular one after the last
+    step. (EMR's guides do not say.)
     """
-    del event
-    timeout_s, since = cluster.idle_timeout_s, cluster.idle_since
-    if timeout_s is None or since is None or cluster.protected:
+    busy_at = None if event.busy_at is None else min(event.busy_at, now)
+    if cluster.idle_since is not None and busy_at is not None and busy_at > cluster.idle_since:
+        cluster = replace(cluster, idle_since=busy_at)
+    if cluster.idle_since is None or cluster.protected:
         return cluster, ()
-    if now - since < timedelta(seconds=timeout_s):
+    if busy_at is not None and now - busy_at < BUSY_FOR:
         return cluster, ()
-    why = f"Terminated after {timeout_s} seconds idle, as its auto-termination policy asks."
-    return terminate(cluster, "ALL_STEPS_COMPLETED", why, now)
+    end = why_it_ends(cluster, cluster.idle_since, now)
+    return (cluster, ()) if end is None else terminate(cluster, *end, now)

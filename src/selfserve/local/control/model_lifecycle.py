@@ -4,9 +4,10 @@ Pure. The moves that `model.py`'s events have in common.
 """
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from selfserve.core.cluster import ClusterState
+from selfserve.core.durations import to_words
 from selfserve.local.control import model_steps
 from selfserve.local.control.events import (
     Effect,
@@ -26,6 +27,9 @@ SETTABLE = frozenset(
     {"tags", "protected", "keep_alive", "step_concurrency", "idle_timeout_s", "scaling"}
 )
 """Fields that a SettingsChanged may carry."""
+
+BUSY_FOR = timedelta(minutes=5)
+"""How long a touch of isbusy counts."""
 
 _FINE_CODES = frozenset({"USER_REQUEST", "ALL_STEPS_COMPLETED"})
 ERROR_CODES = frozenset(
@@ -96,6 +100,25 @@ def terminate(cluster: ClusterRecord, code: str, why: str, now: datetime) -> Out
         idle_since=None,
     )
     return terminating, (StopEngine(),)
+
+
+def why_it_ends(
+    cluster: ClusterRecord, idle_since: datetime, now: datetime
+) -> tuple[str, str] | None:
+    """Reason code and sentence for a cluster whose idleness or age is over its limit.
+
+    EMR has no reason codes for either. ALL_STEPS_COMPLETED is the one that is true of
+    auto-termination; what max-age.sh calls, TerminateJobFlows, leaves USER_REQUEST.
+    """
+    timeout_s = cluster.idle_timeout_s
+    if timeout_s is not None and now - idle_since >= timedelta(seconds=timeout_s):
+        why = f"Terminated after {timeout_s} seconds idle, as its auto-termination policy asks."
+        return "ALL_STEPS_COMPLETED", why
+    limit = None if cluster.max_age_s is None else timedelta(seconds=cluster.max_age_s)
+    if limit is not None and now - cluster.created >= limit:
+        why = f"Terminated at its maximum age of {to_words(limit)}, when no step was running."
+        return "USER_REQUEST", why
+    return None
 
 
 def while_terminating(cluster: ClusterRecord, event: Event, now: datetime) -> ClusterRecord:

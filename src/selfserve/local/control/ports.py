@@ -1,6 +1,7 @@
 """The seam between the local control plane (model, API, store) and its engine of processes."""
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Protocol
 
 from selfserve.local.control.events import Event
@@ -8,6 +9,26 @@ from selfserve.local.control.records import ClusterRecord, StepRecord
 
 Notify = Callable[[str, Event], None]
 """Tell the controller what happened to a cluster, by id. May be called from any thread."""
+
+
+class Nodes(Protocol):
+    """What a script on the primary node of each cluster would see and tell."""
+
+    def busy_at(self, cluster_id: str) -> datetime | None:
+        """When somebody last touched the cluster's isbusy file; None if nobody has."""
+
+    def beat(self, clusters: Sequence[ClusterRecord], now: datetime) -> None:
+        """Tell S3 what is at work, if it is time to. Raises nothing expected."""
+
+
+class NoNodes:
+    """Sees and tells nothing."""
+
+    def busy_at(self, cluster_id: str) -> datetime | None:
+        """Nobody has."""
+
+    def beat(self, clusters: Sequence[ClusterRecord], now: datetime) -> None:
+        """Nothing."""
 
 
 class Engine(Protocol):

@@ -90,6 +90,8 @@ class ClusterRecord:
     step_concurrency: int = 1
     idle_timeout_s: int | None = None
     idle_since: datetime | None = None
+    max_age_s: int | None = None
+    """What max-age.sh was given; the age counts from `created`."""
     scaling: Json | None = None
     """ManagedScalingPolicy as last put."""
     groups: tuple[NodeGroupRecord, ...] = ()

@@ -45,6 +45,11 @@ class ClusterFolder:
         """Shuffle files, blocks on disk, and other things that need not outlive a process."""
         return self.root / "scratch"
 
+    @property
+    def busy_file(self) -> Path:
+        """Touched by whoever wants to say that the cluster is not idle; the place is EMR's."""
+        return self.root / "emr" / "metricscollector" / "isbusy"
+
     def process(self, name: str) -> Path:
         """Files of `master` or of `worker-N`."""
         return self.root / name
@@ -57,6 +62,7 @@ class ClusterFolder:
         """Create it. Raises OSError."""
         self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.conf.mkdir(exist_ok=True)
+        self.busy_file.parent.mkdir(parents=True, exist_ok=True)
         (self.scratch / "tmp").mkdir(parents=True, exist_ok=True)
 
     def write_sizing(self, sizing: Sizing) -> None:
@@ -73,7 +79,7 @@ class ClusterFolder:
 
     def clear(self) -> None:
         """Remove everything but small logs, once nothing runs in it. Raises OSError."""
-        for folder in (self.scratch, self.conf):
+        for folder in (self.scratch, self.conf, self.root / "emr"):
             _remove(folder)
         (self.root / "sizing.json").unlink(missing_ok=True)
         for folder in [*self.root.glob("*"), *self.root.glob("steps/*")]:
