@@ -206,6 +206,12 @@ def test_secrets_are_recorded_by_reference_and_stand_in_no_step(
             ("train.py", "--properties-file", "no.conf"), "no.conf is no file", "lines", id="conf"
         ),
         pytest.param(
+            ("train.py", "-c", "small", "--fresh", "--join"),
+            "exclude each other",
+            "Take",
+            id="both",
+        ),
+        pytest.param(
             ("a.sql", "--secret", SECRET), "Only Python jobs take secrets", "role", id="sql-secret"
         ),
     ],
@@ -409,3 +415,72 @@ def test_a_dry_run_tells_the_packages_and_where_they_are_named(run: Run, folder:
     assert planned["packages_from"] == "requirements.txt, 1 package"
     assert planned["dependencies"]["size"] > 0
     assert [one["what"] for one in planned["objects"]] == ["runner", "code", "dependencies", "lock"]
+
+
+def test_a_dry_run_tells_which_cluster_would_be_joined(
+    run: Run, targets: FakeTargets, job: str
+) -> None:
+    assert run("up", "small", "--name", "warm", "--shared").exit_code == 0
+    cluster_id = targets.target.backend.list_clusters()[0].id
+    before = dict(objects(targets))
+
+    told = run("submit", job, "-c", "small", "--dry-run")
+    planned = json.loads(run("submit", job, "-c", "small", "--dry-run", "-o", "json").stdout)
+    fresh = run("submit", job, "-c", "small", "--dry-run", "--fresh")
+
+    assert f"joins warm ({cluster_id}), shared, on local" in told.stdout
+    assert (planned["cluster_id"], planned["joined"]) == (cluster_id, True)
+    assert "a small cluster for this run alone" in fresh.stdout
+    assert objects(targets) == before, "a slot was booked"
+
+
+def test_a_dry_run_tells_that_a_shared_cluster_would_be_started(run: Run, job: str) -> None:
+    told = run("submit", job, "-c", "small", "--dry-run", "--join")
+
+    assert "a shared small cluster, which others can join" in told.stdout
+
+
+def test_join_says_what_it_starts_and_that_it_stays(
+    run: Run, targets: FakeTargets, job: str
+) -> None:
+    done = run("submit", "-d", job, "-c", "small", "--join")
+
+    sent = record(targets, done.stdout.strip())
+    assert sent["cluster"].startswith("shared-")
+    assert f"selfserve down {sent['cluster']}" in done.stderr
+    assert not sent["is_transient"]
+
+
+def test_fresh_takes_no_warm_cluster(run: Run, targets: FakeTargets, job: str) -> None:
+    run("up", "small", "--name", "warm", "--shared")
+
+    fresh = record(targets, submitted(run, job, "--fresh"))
+    joined = record(targets, submitted(run, job))
+
+    assert fresh["is_transient"]
+    assert (joined["cluster"], joined["joined"]) == ("warm", True)
+
+
+@pytest.mark.parametrize("flag", ["--fresh", "--join"])
+@pytest.mark.parametrize("dry", [(), ("--dry-run",)], ids=["real", "dry"])
+def test_a_named_cluster_takes_neither_fresh_nor_join(
+    run: Run, job: str, flag: str, dry: tuple[str, ...]
+) -> None:
+    run("up", "small", "--name", "mine")
+
+    done = run("submit", job, "-c", "mine", flag, *dry)
+
+    assert done.exit_code == 2
+    assert f"mine is a cluster, and {flag} chooses one for a profile." in done.stderr
+    assert f"Leave {flag} out" in done.stderr
+
+
+def test_again_takes_fresh_and_join(run: Run, targets: FakeTargets, job: str) -> None:
+    first = submitted(run, job)
+    run("up", "small", "--name", "warm", "--shared")
+
+    fresh = run("submit", "-d", "--again", first, "--fresh").stdout.strip()
+    joined = run("submit", "-d", "--again", first).stdout.strip()
+
+    assert record(targets, fresh)["is_transient"]
+    assert record(targets, joined)["cluster"] == "warm"

@@ -4,16 +4,18 @@ import shlex
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from selfserve.cli.joining_options import Where
 from selfserve.cli.options import Invocation
 from selfserve.cli.profile_options import resolve_profile
 from selfserve.core.program import ArchiveRef, Entry
+from selfserve.usecases.destination import Joining
 
 if TYPE_CHECKING:
     from selfserve.usecases.dry_run import DryRun, Shipped
     from selfserve.usecases.submit import Job
 
 
-def show_dry_run(this: Invocation, job: "Job", cluster: str | None) -> None:
+def show_dry_run(this: Invocation, job: "Job", where: Where) -> None:
     """Print all that submitting `job` would ship and ask for."""
     from selfserve.usecases.dry_run import dry_run
 
@@ -22,7 +24,8 @@ def show_dry_run(this: Invocation, job: "Job", cluster: str | None) -> None:
             this.targets.place(this.on),
             this.targets.peek(this.on),
             job,
-            cluster=cluster,
+            cluster=where.cluster,
+            joining=where.joining,
             load_profile=resolve_profile,
             report=report,
         )
@@ -60,10 +63,14 @@ def _entry(entry: Entry) -> str:
 
 def _cluster(planned: "DryRun") -> str:
     destination, on = planned.destination, planned.place.label
+    if destination.joined:
+        return f"joins {destination.name} ({destination.cluster_id}), shared, on {on}"
     if destination.cluster_id is not None:
         return f"{destination.name} ({destination.cluster_id}), which is running on {on}"
     cost = planned.submission.hourly_cost
     price = f" (${cost.low:.2f} to ${cost.high:.2f} an hour on AWS)" if cost else ""
+    if planned.joining is Joining.ALWAYS:
+        return f"a shared {destination.profile} cluster, which others can join, on {on}{price}"
     return f"a {destination.profile} cluster for this run alone, on {on}{price}"
 
 
@@ -95,6 +102,7 @@ def _to_json(planned: "DryRun") -> dict[str, object]:
         "step": list(planned.step.args),
         "cluster": destination.name,
         "cluster_id": destination.cluster_id,
+        "joined": destination.joined,
         "profile": destination.profile,
         "release": destination.release,
         "cost_per_hour": cost and {"low": str(cost.low), "high": str(cost.high)},

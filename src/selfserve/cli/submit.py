@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from selfserve.cli.joining_options import Fresh, Join, Where, to_where
 from selfserve.cli.options import Invocation, invocation
 from selfserve.cli.output import pass_through
 from selfserve.cli.profile_options import resolve_profile
@@ -49,7 +50,8 @@ ClusterOrProfile = Annotated[
         "-c",
         metavar="NAME",
         show_default="spark-ml; hive-batch for .sql",
-        help="A running cluster, or a profile for a cluster that lives for this job only.",
+        help="A running cluster by its name; or a profile, for a shared cluster of that kind "
+        "with room for the job, else one that lives for this job only.",
     ),
 ]
 Requirements = Annotated[
@@ -102,6 +104,8 @@ def submit(
     requirements: Requirements = None,
     upgrade: Upgrade = False,
     secret: Secrets = None,
+    fresh: Fresh = False,
+    join: Join = False,
     dry_run: DryRun = False,
     again: Again = None,
     detach: Detach = False,
@@ -112,12 +116,15 @@ def submit(
 
     Example: selfserve submit report.sql -c hive-batch -d -- -d DAY=2026-11-21
 
+    Example: selfserve submit train.py -c spark-ml --join
+
     Example: selfserve submit etl/ --requirements etl/requirements.txt --dry-run
     """
     from selfserve.core.secret_refs import parse_secrets
     from selfserve.usecases.flag_files import read_flags
 
     _refuse_mixed_up(job, args, cluster)
+    where = to_where(cluster, fresh=fresh, join=join)
     this = invocation(ctx)
     if again is not None:
         given = {
@@ -129,7 +136,7 @@ def submit(
             **dict(given_flags(ctx)),
         }
         _refuse_beside_again(again, [name for name, value in given.items() if value])
-        _carry_out(this, _again(again, job_args(ctx), cluster), detach=detach)
+        _carry_out(this, _again(again, job_args(ctx), where), detach=detach)
         return
     wanted = _to_job(
         job,
@@ -139,9 +146,9 @@ def submit(
         wish=(requirements, upgrade),
     )
     if dry_run:
-        show_dry_run(this, wanted, cluster)
+        show_dry_run(this, wanted, where)
     else:
-        _carry_out(this, _new(wanted, cluster), detach=detach)
+        _carry_out(this, _new(wanted, where), detach=detach)
 
 
 def _refuse_mixed_up(job: str | None, args: list[str] | None, cluster: str | None) -> None:
@@ -186,14 +193,15 @@ def _to_job(
     return Job(Path(path), args, flags, secrets, Wish(*wish))
 
 
-def _new(job: "Job", cluster: str | None) -> _Order:
+def _new(job: "Job", where: Where) -> _Order:
     from selfserve.usecases.submit import submit as use_case
 
     def start(target: "Target", on_prepared: "OnPrepared", report: "Report") -> "Run":
         return use_case(
             target,
             job,
-            cluster=cluster,
+            cluster=where.cluster,
+            joining=where.joining,
             load_profile=resolve_profile,
             on_prepared=on_prepared,
             report=report,
@@ -202,7 +210,7 @@ def _new(job: "Job", cluster: str | None) -> _Order:
     return _Order(shlex.quote(str(job.path)), start)
 
 
-def _again(run_id: str, args: tuple[str, ...] | None, cluster: str | None) -> _Order:
+def _again(run_id: str, args: tuple[str, ...] | None, where: Where) -> _Order:
     from selfserve.usecases.again import submit_again
 
     def start(target: "Target", on_prepared: "OnPrepared", report: "Report") -> "Run":
@@ -210,7 +218,8 @@ def _again(run_id: str, args: tuple[str, ...] | None, cluster: str | None) -> _O
             target,
             run_id,
             args=args,
-            cluster=cluster,
+            cluster=where.cluster,
+            joining=where.joining,
             load_profile=resolve_profile,
             on_prepared=on_prepared,
             report=report,

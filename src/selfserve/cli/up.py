@@ -23,6 +23,12 @@ if TYPE_CHECKING:
 Detach = Annotated[
     bool, typer.Option("--detach", "-d", help="Return as soon as the cluster is asked for.")
 ]
+Shared = Annotated[
+    bool,
+    typer.Option(
+        "--shared", help="Let other people's jobs join the cluster; short for --set shared=true."
+    ),
+]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Show the plan and its cost; start nothing.")
 ]
@@ -36,6 +42,7 @@ def up(
     overrides: Set = None,
     idle: Idle = None,
     max_age: MaxAge = None,
+    shared: Shared = False,
     detach: Detach = False,
     dry_run: DryRun = False,
 ) -> None:
@@ -45,9 +52,13 @@ def up(
 
     Example: selfserve up spark-ml
 
+    Example: selfserve up spark-ml --shared --set step_concurrency=4
+
     Example: selfserve up spark-ml --name big --set nodes.core.count=4 --idle 15m
     """
     this = invocation(ctx)
+    if shared:
+        overrides = [*(overrides or []), "shared=true"]
     if dry_run:
         show_plan(this, profile, name=name, overrides=overrides, idle=idle, max_age=max_age)
         return

@@ -76,6 +76,8 @@ class Submission:
     hourly_cost: HourlyCost | None = None
     repeats: str | None = None
     """The run that `--again` named."""
+    joined: bool = False
+    """Whether it asked for a profile, and was let onto a shared cluster."""
     selfserve: str = ""
     """The version of selfserve that submitted it."""
 

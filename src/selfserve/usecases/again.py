@@ -10,7 +10,7 @@ from selfserve.core.program import Program
 from selfserve.core.python_target import in_words
 from selfserve.core.run import Submission
 from selfserve.errors import BadInputError, NotFoundError
-from selfserve.usecases.destination import Destination, LoadProfile
+from selfserve.usecases.destination import Destination, Joining, LoadProfile
 from selfserve.usecases.placing import OnPrepared, Placing, Prepared
 from selfserve.usecases.progress import Report, quiet
 from selfserve.usecases.runs import Run, complete_run_id, read_submission
@@ -24,6 +24,7 @@ def submit_again(
     *,
     args: tuple[str, ...] | None = None,
     cluster: str | None = None,
+    joining: Joining = Joining.IF_POSSIBLE,
     load_profile: LoadProfile,
     on_prepared: OnPrepared = lambda _: None,
     report: Report = quiet,
@@ -31,7 +32,7 @@ def submit_again(
     """Hand the program of an earlier run to a cluster once more, and return at once.
 
     With other `args` if given, and on `cluster` if given; else where it was before,
-    which for a run with a cluster of its own is another such cluster.
+    which for a run that asked for a profile is a cluster of that profile; see `submit`.
 
     Raises:
         NotFoundError: there is no such run, or what it shipped is no longer in S3.
@@ -61,6 +62,7 @@ def submit_again(
         wanted=cluster or _former_cluster(before),
         prepare=prepare,
         load_profile=load_profile,
+        joining=joining,
         on_prepared=on_prepared,
         report=report,
     )
@@ -68,7 +70,7 @@ def submit_again(
 
 
 def _former_cluster(before: Submission) -> str:
-    if not before.is_transient:
+    if not (before.is_transient or before.joined):
         return before.cluster
     return before.profile or DEFAULT_PROFILES[before.program.kind]
 

@@ -17,8 +17,8 @@ from selfserve.packing.caches import cache_folder
 from selfserve.packing.files import LeftOut, SourceFile
 from selfserve.packing.sources import JobSource
 from selfserve.usecases.clock import SystemClock
-from selfserve.usecases.destination import Destination, LoadProfile
-from selfserve.usecases.find_destination import find_destination, of_profile
+from selfserve.usecases.destination import Destination, Joining, LoadProfile
+from selfserve.usecases.find_destination import Search, of_profile
 from selfserve.usecases.flag_files import ship_flags
 from selfserve.usecases.packaging import Bench, Wish, make_package
 from selfserve.usecases.placing import look_for
@@ -49,6 +49,7 @@ class DryRun:
 
     place: Place
     destination: Destination
+    joining: Joining
     submission: Submission
     step: StepSpec
     files: tuple[SourceFile, ...]
@@ -70,6 +71,7 @@ def dry_run(
     job: Job,
     *,
     cluster: str | None = None,
+    joining: Joining = Joining.IF_POSSIBLE,
     load_profile: LoadProfile,
     report: Report = quiet,
 ) -> DryRun:
@@ -84,7 +86,14 @@ def dry_run(
     source = find_own_job(job)
     wanted = cluster or DEFAULT_PROFILES[source.kind]
     if peeked is not None:
-        destination = find_destination(peeked, wanted, load_profile)
+        search = Search(
+            target=peeked,
+            wanted=wanted,
+            load_profile=load_profile,
+            joining=joining,
+            report=report,
+        )
+        destination = search.look()
     else:  # without a daemon there are no clusters on this machine
         destination = of_profile(place, load_profile(wanted))
     bench = Bench(place.bucket, peeked.cache if peeked else cache_folder(), report)
@@ -105,6 +114,7 @@ def dry_run(
     return DryRun(
         place=place,
         destination=destination,
+        joining=joining,
         submission=submission,
         step=to_step(submission, destination.applications),
         files=files,

@@ -1,8 +1,9 @@
 """Find where a job goes: a live cluster, or a profile from which one is launched for it."""
 
 import platform
-from collections.abc import Collection
-from dataclasses import replace
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
+from functools import partial
 
 from selfserve.core.cluster import Cluster
 from selfserve.core.did_you_mean import did_you_mean
@@ -17,27 +18,117 @@ from selfserve.core.run import HourlyCost
 from selfserve.errors import BadInputError, NotFoundError
 from selfserve.local.runtime.python_choice import python_for
 from selfserve.usecases.clusters import list_ours
-from selfserve.usecases.destination import Destination, LoadProfile
+from selfserve.usecases.destination import Destination, Joining, LoadProfile
+from selfserve.usecases.joining import (
+    Joined,
+    Ours,
+    Shared,
+    count_slots,
+    find_openings,
+    find_shared,
+    join,
+)
 from selfserve.usecases.launching import Intent, read_intent
+from selfserve.usecases.leased_step import Ticket
+from selfserve.usecases.pools import Pool
+from selfserve.usecases.progress import Report, quiet
 from selfserve.usecases.target import Place, Target
 
 _NOT_LAUNCHED = "not-launched"
 
 
-def find_destination(
-    target: Target, wanted: str, load_profile: LoadProfile, *, but_not: Collection[str] = ()
-) -> Destination:
-    """The live cluster that this user calls `wanted`, or anybody's with that id; else the profile.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Search:
+    """What a run wants, and what is known of where it cannot go."""
 
-    The clusters `but_not`, by id, are taken to be gone.
+    target: Target
+    wanted: str
+    """The name or id of a cluster, or a profile."""
+    load_profile: LoadProfile
+    joining: Joining = Joining.IF_POSSIBLE
+    but_not: Collection[str] = ()
+    """Ids of clusters that have turned the run away: taken to be gone."""
+    report: Report = quiet
 
-    Raises:
-        NotFoundError: there is neither such a cluster nor such a profile.
-    """
-    cluster = _find_cluster(target, wanted, but_not)
-    if cluster is not None:
-        return _to_cluster(target, cluster)
-    return of_profile(target, _load(target, wanted, load_profile))
+    def book(self, run_id: str) -> tuple[Destination, Ticket]:
+        """Find where the run goes; on a cluster that it joins, a slot is booked for it.
+
+        That is the live cluster that this user calls `wanted`, or anybody's with that id;
+        else the profile, as `joining` says.
+
+        Raises:
+            NotFoundError: there is neither such a cluster nor such a profile.
+            BadInputError: `joining` makes no sense for a cluster that is named.
+        """
+        ours = list_ours(self.target)
+        named = self._find_named(ours)
+        if named is not None:
+            return named, Ticket()
+        resolved, wanted = self._load(ours)
+        joined = self._join(resolved, wanted, ours, run_id)
+        if joined is None:
+            return _of_spec(self.target, resolved, wanted), Ticket()
+        count = partial(count_slots, self.target, joined.shared)
+        return _to_shared(self.target, joined.shared), Ticket(held=joined.held, count_slots=count)
+
+    def look(self) -> Destination:
+        """Where a run would go if it were submitted now; nothing is booked or started.
+
+        Raises: as `book` does.
+        """
+        ours = list_ours(self.target)
+        named = self._find_named(ours)
+        if named is not None:
+            return named
+        resolved, wanted = self._load(ours)
+        fitting = self._find_shared(wanted, ours)
+        openings = find_openings(self.target, fitting, report=self.report)
+        best = next((some[0] for some in openings if some), None)
+        if best is not None:
+            return _to_shared(self.target, best.shared)
+        return _of_spec(self.target, resolved, wanted)
+
+    def _find_named(self, ours: Ours) -> Destination | None:
+        cluster = _find_cluster(self.target, self.wanted, ours, self.but_not)
+        if cluster is not None:
+            refuse_joining(self.joining, cluster.name.name if cluster.name else cluster.id)
+            return _to_cluster(self.target, cluster)
+        return None
+
+    def _find_shared(self, wanted: LaunchSpec, ours: Ours) -> Iterable[Shared]:
+        if self.joining is Joining.NEVER:
+            return ()
+        return find_shared(self.target, wanted, ours, but_not=self.but_not)
+
+    def _join(
+        self, resolved: Resolved, wanted: LaunchSpec, ours: Ours, run_id: str
+    ) -> Joined | None:
+        if self.joining is not Joining.ALWAYS:
+            fitting = self._find_shared(wanted, ours)
+            return join(self.target, fitting, run_id, report=self.report)
+        pool = Pool(
+            target=self.target,
+            resolved=resolved,
+            wanted=wanted,
+            run_id=run_id,
+            but_not=self.but_not,
+            report=self.report,
+        )
+        return pool.join_or_start(ours)
+
+    def _load(self, ours: Ours) -> tuple[Resolved, LaunchSpec]:
+        resolved = _load(self.target, self.wanted, self.load_profile, ours)
+        return resolved, _render(self.target, resolved)
+
+
+def refuse_joining(joining: Joining, cluster: str) -> None:
+    """Raises BadInputError if more is said than the name of a cluster that is there."""
+    if joining is not Joining.IF_POSSIBLE:
+        flag = "--fresh" if joining is Joining.NEVER else "--join"
+        raise BadInputError(
+            f"{cluster} is a cluster, and {flag} chooses one for a profile.",
+            hint=f"Leave {flag} out to submit to {cluster}, or name a profile with -c.",
+        )
 
 
 def of_profile(place: Place, resolved: Resolved) -> Destination:
@@ -46,7 +137,14 @@ def of_profile(place: Place, resolved: Resolved) -> Destination:
     Raises:
         BadInputError: the profile cannot be rendered.
     """
-    spec = Intent(resolved=resolved, name=_NOT_LAUNCHED).spec(place, _NOT_LAUNCHED)
+    return _of_spec(place, resolved, _render(place, resolved))
+
+
+def _render(place: Place, resolved: Resolved) -> LaunchSpec:
+    return Intent(resolved=resolved, name=_NOT_LAUNCHED).spec(place, _NOT_LAUNCHED)
+
+
+def _of_spec(place: Place, resolved: Resolved, spec: LaunchSpec) -> Destination:
     return _with_facts(
         Destination(
             applications=spec.applications,
@@ -121,8 +219,25 @@ def _to_cluster(target: Target, cluster: Cluster) -> Destination:
     return _with_facts(found, target, spec) if spec else found
 
 
-def _find_cluster(target: Target, wanted: str, but_not: Collection[str]) -> Cluster | None:
-    for name, cluster in list_ours(target):
+def _to_shared(target: Target, shared: Shared) -> Destination:
+    name, spec = shared.name, shared.spec
+    found = Destination(
+        applications=spec.applications,
+        profile=name.profile,
+        release=spec.release,
+        python=None,
+        hourly_cost=None,
+        name=name.name,
+        cluster_id=shared.cluster_id,
+        joined=True,
+    )
+    return _with_facts(found, target, spec)
+
+
+def _find_cluster(
+    target: Target, wanted: str, ours: Ours, but_not: Collection[str]
+) -> Cluster | None:
+    for name, cluster in ours:
         if cluster.id in but_not:
             continue
         if wanted == cluster.id or (target.user, wanted) == (name.owner, name.name):
@@ -130,7 +245,7 @@ def _find_cluster(target: Target, wanted: str, but_not: Collection[str]) -> Clus
     return None
 
 
-def _load(target: Target, wanted: str, load_profile: LoadProfile) -> Resolved:
+def _load(target: Target, wanted: str, load_profile: LoadProfile, ours: Ours) -> Resolved:
     """The profile called `wanted`; nothing else it could be is left.
 
     Raises:
@@ -139,7 +254,7 @@ def _load(target: Target, wanted: str, load_profile: LoadProfile) -> Resolved:
     try:
         return load_profile(wanted)
     except NotFoundError as error:
-        names = [name.name for name, _ in list_ours(target) if name.owner == target.user]
+        names = [name.name for name, _ in ours if name.owner == target.user]
         raise NotFoundError(
             f"Neither a running cluster nor a profile is called {wanted}"
             f"{did_you_mean(wanted, names)}",

@@ -7,7 +7,7 @@ id and adopted. A named cluster also needs the claim to its name (`claims.py`).
 
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 
 from selfserve.core.cluster import ClusterSummary
@@ -43,6 +43,14 @@ class Launched:
     reused: bool
 
 
+@dataclass(frozen=True, slots=True)
+class LaunchedShared:
+    """A cluster that was asked for, for whoever comes."""
+
+    cluster_id: str
+    spec: LaunchSpec
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intent:
     """What is wanted, before it has a launch id."""
@@ -69,7 +77,9 @@ class Intent:
             subnets=place.subnets,
             security_configuration=place.security_configuration,
         )
-        return render(self.resolved, values, steps=self.steps, keep_alive=self.keep_alive)
+        spec = render(self.resolved, values, steps=self.steps, keep_alive=self.keep_alive)
+        # Its only step ends it, which EMR takes with one step at a time only.
+        return spec if self.keep_alive else replace(spec, step_concurrency=1)
 
 
 def launch(
@@ -100,6 +110,22 @@ def launch(
     if keep_alive:
         return _launch_named(target, spec, report)
     return Launched(_start(target, spec, report), launch_id, spec, reused=False)
+
+
+def launch_shared(
+    target: Target, resolved: Resolved, launch_id: str, *, report: Report
+) -> LaunchedShared:
+    """Ask for a cluster that others may join, under a name that nobody else can want.
+
+    Not idempotent: the caller sees to it that only one of those who want it asks.
+
+    Raises: as `launch` does.
+    """
+    profile = resolved.profile.model_copy(update={"shared": True})
+    intent = Intent(resolved=replace(resolved, profile=profile), name=f"shared-{launch_id}")
+    spec = intent.spec(target, launch_id)
+    _upload_bootstrap(target, bootstrap_scripts(resolved))
+    return LaunchedShared(_start(target, spec, report), spec)
 
 
 def check_name(name: str) -> None:

@@ -16,10 +16,10 @@ from selfserve.core.package import Upload
 from selfserve.core.run import Placement, Submission, make_run_id
 from selfserve.core.step import to_step
 from selfserve.errors import AwsError, NotFoundError, SelfserveError
-from selfserve.usecases.destination import Destination, LoadProfile
+from selfserve.usecases.destination import Destination, Joining, LoadProfile
 from selfserve.usecases.known_clusters import forget, recall, remember
 from selfserve.usecases.leased_step import Ticket, TurnedAway, add_step, look_for_step
-from selfserve.usecases.leases import BeingEndedError
+from selfserve.usecases.leases import BeingEndedError, let_go
 from selfserve.usecases.progress import Note, Report, quiet
 from selfserve.usecases.runs import Run, save_placement, save_submission
 from selfserve.usecases.target import Target
@@ -42,6 +42,7 @@ class Placing:
     """The name or id of a cluster, or a profile."""
     prepare: Prepare
     load_profile: LoadProfile
+    joining: Joining = Joining.IF_POSSIBLE
     on_prepared: OnPrepared = lambda _: None
     report: Report = quiet
 
@@ -58,7 +59,7 @@ class Placing:
     def _hand_over_to_known(self, run_id: str) -> Run | None:
         """To the cluster that this machine remembers; None if there is none that takes it."""
         known = recall(self.target, self.wanted)
-        if known is None:
+        if known is None or self.joining is not Joining.IF_POSSIBLE:
             return None
         came = self._hand_over(known.destination, run_id, Ticket(remembered=known.lease))
         if isinstance(came, Run):
@@ -68,40 +69,48 @@ class Placing:
         return None
 
     def _find_and_hand_over(self, run_id: str) -> Run:
-        """To wherever it may go; a cluster that is being ended is as good as gone."""
-        from selfserve.usecases.find_destination import find_destination
+        """To wherever it may go. A cluster that does not take it any more is as good as gone."""
+        from selfserve.usecases.find_destination import Search
 
-        ending: dict[str, SelfserveError] = {}
+        turned_away: list[TurnedAway] = []
         while True:
+            search = Search(
+                target=self.target,
+                wanted=self.wanted,
+                load_profile=self.load_profile,
+                joining=self.joining,
+                but_not=[one.cluster_id for one in turned_away],
+                report=self.report,
+            )
             try:
-                found = find_destination(
-                    self.target, self.wanted, self.load_profile, but_not=tuple(ending)
-                )
+                destination, ticket = search.book(run_id)
             except NotFoundError as error:
-                raise self._nowhere_left(error, list(ending.values())) from error
-            came = self._hand_over(found, run_id, Ticket())
+                if not turned_away:
+                    raise
+                raise self._nowhere_left(turned_away[0]) from error
+            came = self._hand_over(destination, run_id, ticket)
             if isinstance(came, Run):
                 return came
-            if not isinstance(came.error, BeingEndedError):
+            if not (destination.joined or isinstance(came.error, BeingEndedError)):
                 raise came.error
-            ending[came.cluster_id] = came.error
+            self.report(Note(f"Cluster {came.cluster_id} does not take the run: {came.error}"))
+            turned_away.append(came)
 
-    def _nowhere_left(
-        self, not_found: NotFoundError, ending: Sequence[SelfserveError]
-    ) -> SelfserveError:
-        """What to say when there is nothing, or nothing but a cluster that is being ended."""
-        if not ending:
-            return not_found
+    def _nowhere_left(self, first: TurnedAway) -> NotFoundError:
+        """What to say when there is nothing but a cluster that is being ended."""
         return NotFoundError(
-            str(ending[0]), hint=f"Once it is gone, start another: selfserve up {self.wanted}"
+            str(first.error),
+            hint=f"Once it is gone, start another: selfserve up {self.wanted}",
         )
 
     def _hand_over(self, destination: Destination, run_id: str, ticket: Ticket) -> Run | TurnedAway:
+        try:
+            submission, step = self._make_ready(destination, run_id)
+        except (SelfserveError, KeyboardInterrupt):
+            if ticket.held is not None:
+                let_go(self.target, ticket.held)
+            raise
         target, report = self.target, self.report
-        submission, uploads = self.prepare(destination, run_id)
-        step = to_step(submission, destination.applications)
-        _record(target, submission, _unseen(uploads, destination, target), report)
-        self.on_prepared(submission)
         if destination.cluster_id is None:
             return Run(submission, _launch_for(target, destination, submission, step, report))
         came = add_step(
@@ -110,9 +119,19 @@ class Placing:
         if isinstance(came, TurnedAway):
             return came
         report(Note(f"Run {run_id}: {submission.job} on cluster {submission.cluster}."))
-        seen = replace(destination, runner_uri=submission.program.main_uri)
-        remember(target, self.wanted, seen, came.lease)
+        if not destination.joined:  # what is joined is another cluster every time
+            seen = replace(destination, runner_uri=submission.program.main_uri)
+            remember(target, self.wanted, seen, came.lease)
         return Run(submission, came.placement)
+
+    def _make_ready(self, destination: Destination, run_id: str) -> tuple[Submission, StepSpec]:
+        """Prepare the run, and store all that it needs."""
+        submission, uploads = self.prepare(destination, run_id)
+        step = to_step(submission, destination.applications)
+        uploads = _unseen(uploads, destination, self.target)
+        _record(self.target, submission, uploads, self.report)
+        self.on_prepared(submission)
+        return submission, step
 
 
 def _unseen(

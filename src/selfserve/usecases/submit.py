@@ -15,7 +15,7 @@ from selfserve.core.run import Submission
 from selfserve.core.secret_refs import check_secrets
 from selfserve.core.spark_flags import check_flags
 from selfserve.packing.sources import JobSource, find_job
-from selfserve.usecases.destination import Destination, LoadProfile
+from selfserve.usecases.destination import Destination, Joining, LoadProfile
 from selfserve.usecases.flag_files import ship_flags
 from selfserve.usecases.origin import find_origin
 from selfserve.usecases.packaging import Bench, Wish, make_package
@@ -48,14 +48,16 @@ def submit(
     job: Job,
     *,
     cluster: str | None = None,
+    joining: Joining = Joining.IF_POSSIBLE,
     load_profile: LoadProfile,
     on_prepared: OnPrepared = lambda _: None,
     report: Report = quiet,
 ) -> Run:
     """Hand `job` to a cluster and return at once; it may have to wait for its turn there.
 
-    `cluster` is the name or id of a live cluster, or else of the profile from which
-    one is launched for this run only; without it, the usual profile of such a job.
+    `cluster` is the name or id of a live cluster, or else of a profile; without it, the
+    usual profile of such a job. For a profile, the run joins a shared cluster if it can,
+    and else gets one that is launched for it only; `joining` can say otherwise.
     `on_prepared` hears of the run before EMR does, in case the rest is interrupted.
 
     Raises:
@@ -74,6 +76,7 @@ def submit(
         wanted=wanted,
         prepare=prepare,
         load_profile=load_profile,
+        joining=joining,
         on_prepared=on_prepared,
         report=report,
     )
@@ -140,6 +143,7 @@ def draft(
         run_uri=f"s3://{place.bucket}/{run_prefix(run_id)}",
         cluster=destination.name or run_id,
         is_transient=destination.cluster_id is None,
+        joined=destination.joined,
         profile=destination.profile,
         owner=place.user,
         created=created,

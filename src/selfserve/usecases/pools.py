@@ -1,0 +1,170 @@
+"""Start one shared cluster for all who want one at the same time: the others take its slots.
+
+Who starts it is decided by a claim in S3, one for each profile, which also says
+where the cluster is once EMR has it. So those who wait ask S3, not EMR.
+"""
+
+import contextlib
+import json
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from selfserve.core.cluster import ClusterState
+from selfserve.core.joining import why_not
+from selfserve.core.launch import LaunchSpec
+from selfserve.core.lease import LEASE_TIME
+from selfserve.core.naming import pool_key
+from selfserve.core.resolve import Resolved
+from selfserve.errors import AwsError, OutcomeUnknownError, SelfserveError
+from selfserve.usecases.clusters import list_ours
+from selfserve.usecases.joining import Joined, Ours, Shared, count_slots, find_shared, join
+from selfserve.usecases.launching import launch_shared, new_launch_id, read_intent
+from selfserve.usecases.leases import take_hold
+from selfserve.usecases.progress import Note, Report, Waiting
+from selfserve.usecases.target import Target
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolClaim:
+    """Which launch is the profile's newest shared cluster."""
+
+    launch_id: str
+    time: datetime
+    cluster_id: str | None = None
+    """None until EMR has been asked for it."""
+
+    def to_json(self) -> bytes:
+        """The object's content."""
+        document = {
+            "launch_id": self.launch_id,
+            "time": self.time.isoformat(),
+            "cluster_id": self.cluster_id,
+        }
+        return json.dumps(document).encode()
+
+    @classmethod
+    def from_json(cls, body: bytes) -> "PoolClaim":
+        """Read what `to_json` wrote."""
+        data: dict[str, Any] = json.loads(body)  # Any: it is ours
+        return cls(
+            launch_id=data["launch_id"],
+            time=datetime.fromisoformat(data["time"]),
+            cluster_id=data["cluster_id"],
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pool:
+    """The shared clusters of one profile, as one run sees them."""
+
+    target: Target
+    resolved: Resolved
+    wanted: LaunchSpec
+    """What such a cluster would be."""
+    run_id: str
+    but_not: Collection[str] = ()
+    """Ids of clusters that have turned the run away."""
+    report: Report
+
+    def join_or_start(self, ours: Ours) -> Joined:
+        """Book a slot on one of `ours`, or on a cluster that is started if there is no other.
+
+        Raises:
+            OutcomeUnknownError: EMR's answer to the launch was lost; no cluster has appeared.
+            SelfserveError: the launch was refused.
+        """
+        started = self.target.clock.now()
+        joined = self._join_listed(ours)
+        while joined is None:
+            found = self._read()
+            if found is not None and self._is_on_its_way(found[0]):
+                self.report(Waiting(f"a shared {self.resolved.name} cluster", since=started))
+                self.target.clock.sleep(self.target.pace.quickest)
+                continue
+            joined = self._join_claimed(found[0]) if found else None
+            joined = joined or self._take_over(found)
+        return joined
+
+    def _join_listed(self, ours: Ours) -> Joined | None:
+        fitting = find_shared(self.target, self.wanted, ours, but_not=self.but_not)
+        return join(self.target, fitting, self.run_id, report=self.report)
+
+    def _is_on_its_way(self, claim: PoolClaim) -> bool:
+        """Whether somebody is asking EMR for a cluster, or looking for one after a lost answer."""
+        age = self.target.clock.now() - claim.time
+        return claim.cluster_id is None and age <= 2 * self.target.pace.appears_within
+
+    def _join_claimed(self, claim: PoolClaim) -> Joined | None:
+        """A slot of the newest cluster, if EMR need not list it yet."""
+        is_new = self.target.clock.now() - claim.time < LEASE_TIME
+        if claim.cluster_id is None or claim.cluster_id in self.but_not or not is_new:
+            return None
+        spec = read_intent(self.target, claim.launch_id)
+        if spec is None or why_not(self.wanted, spec) is not None:
+            return None
+        shared = Shared(
+            cluster_id=claim.cluster_id,
+            state=ClusterState.STARTING,
+            created=claim.time,
+            spec=spec,
+        )
+        return join(self.target, [shared], self.run_id, report=self.report)
+
+    def _take_over(self, found: tuple[PoolClaim, str] | None) -> Joined | None:
+        """Start a cluster if nobody else does; None if somebody was faster."""
+        if found is not None and found[0].cluster_id is None:
+            # Its launcher has died, perhaps after the launch.
+            joined = self._join_listed(list_ours(self.target))
+            if joined is not None:
+                return joined
+        now = self.target.clock.now()
+        claim = PoolClaim(launch_id=new_launch_id(self.target.clock), time=now)
+        key, etag = pool_key(self.resolved.name), found[1] if found else None
+        etag = self.target.store.swap(key, claim.to_json(), etag=etag)
+        return None if etag is None else self._start(claim, etag)
+
+    def _start(self, claim: PoolClaim, etag: str) -> Joined | None:
+        """None if others have seen the cluster and taken all slots before its launcher could."""
+        target = self.target
+        try:
+            launched = launch_shared(target, self.resolved, claim.launch_id, report=self.report)
+        except OutcomeUnknownError:
+            raise  # the claim stays: the cluster may yet come
+        except SelfserveError:
+            self._give_up(claim, etag)
+            raise
+        shared = Shared(
+            cluster_id=launched.cluster_id,
+            state=ClusterState.STARTING,
+            created=claim.time,
+            spec=launched.spec,
+        )
+        self.report(
+            Note(
+                f"Starting shared cluster {shared.name.name} ({shared.cluster_id}), which others "
+                f"may join. It ends when it is idle, or with: selfserve down {shared.name.name}"
+            )
+        )
+        slots = count_slots(target, shared)
+        held = take_hold(target, shared.cluster_id, self.run_id, slots=slots)
+        self._publish(replace(claim, cluster_id=launched.cluster_id), etag)
+        return Joined(shared, held) if held is not None else None
+
+    def _publish(self, claim: PoolClaim, etag: str) -> None:
+        """Tell those who wait. Somebody who has taken the claim over meanwhile may keep it."""
+        try:
+            self.target.store.swap(pool_key(self.resolved.name), claim.to_json(), etag=etag)
+        except AwsError as error:
+            self.report(Note(f"Others will find {claim.cluster_id} late: {error}"))
+
+    def _give_up(self, claim: PoolClaim, etag: str) -> None:
+        """Let the next try at once: a claim from long ago counts for nothing."""
+        long_ago = replace(claim, time=claim.time - timedelta(days=1))
+        with contextlib.suppress(AwsError):  # it stops counting by itself
+            self.target.store.swap(pool_key(self.resolved.name), long_ago.to_json(), etag=etag)
+
+    def _read(self) -> tuple[PoolClaim, str] | None:
+        found = self.target.store.get_with_etag(pool_key(self.resolved.name))
+        return None if found is None else (PoolClaim.from_json(found[0]), found[1])
