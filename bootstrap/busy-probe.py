@@ -252,11 +252,13 @@ def look(options: argparse.Namespace) -> int:
     now = time.time()
     state = State(options.root / STATE)
     found = see(options, state.answered)
+    busy_file = options.root / BUSY_FILE
     if any(seen is not None and seen.at_work for word, seen in found.items() if word != "yarn"):
-        busy_file = options.root / BUSY_FILE
         busy_file.parent.mkdir(parents=True, exist_ok=True)
         busy_file.touch()
     _remember(state, found, now)
+    if busy_file.exists():  # others may touch it too, to say that they are at work
+        state.last_at_work = max(state.last_at_work or 0, busy_file.stat().st_mtime)
     state.save()
     mood = _mood(found)
     if now - state.written < BEAT_EVERY_S - _OVERDUE_S and mood == state.written_mood:

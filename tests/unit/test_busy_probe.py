@@ -1,6 +1,7 @@
 """busy-probe.py on a pretended node: what it sees, touches and writes."""
 
 import json
+import os
 import re
 import shlex
 from collections.abc import Iterator
@@ -184,6 +185,18 @@ def test_when_something_last_worked_is_remembered(node: Node) -> None:
 
     assert node.beat["at_work"] == {"queries": 0}
     assert node.beat["last_at_work"] == at
+
+
+def test_what_others_say_by_touching_isbusy_is_told(node: Node) -> None:
+    node.serve(yarn=[])
+    node.busy_file.parent.mkdir(parents=True)
+    node.busy_file.touch()
+    os.utime(node.busy_file, (1_700_000_000, 1_700_000_000))
+
+    node.probe("look")
+
+    assert node.beat["at_work"] == {"yarn": 0}
+    assert node.beat["last_at_work"] == "2023-11-14T22:13:20Z"
 
 
 def test_an_engine_that_has_answered_before_is_missed(node: Node) -> None:

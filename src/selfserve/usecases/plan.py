@@ -67,7 +67,7 @@ def _not_applied(spec: LaunchSpec) -> Iterator[str]:
     yield f"IAM roles ({spec.service_role}, {spec.instance_profile})"
     if spec.bootstrap:
         names = ", ".join(action.name for action in spec.bootstrap)
-        yield f"bootstrap actions ({names}): they are root scripts for EMR nodes"
+        yield f"bootstrap actions ({names}): root scripts for EMR nodes; max_age is kept without"
     others = [name for name in spec.applications if name not in _RUN_LOCALLY]
     if others:
         yield f"applications ({', '.join(others)}): not started"
