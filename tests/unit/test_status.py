@@ -7,11 +7,16 @@ from pathlib import Path
 import pytest
 
 from fakes import FakeBackend, FakeClock, MemoryStore
+from selfserve.core.beat import Beat, format_beat
 from selfserve.core.cluster import ClusterState
+from selfserve.core.idle import Engine
+from selfserve.core.naming import beat_key
 from selfserve.core.resolve import Resolved
+from selfserve.core.sweeping import SweepPolicy
 from selfserve.errors import NotFoundError
 from selfserve.usecases.launching import launch
 from selfserve.usecases.status import cluster_status, list_status
+from selfserve.usecases.sweep import sweep
 from selfserve.usecases.target import Target
 from targets import make_target, resolve_small
 
@@ -28,7 +33,14 @@ def backend() -> FakeBackend:
 
 @pytest.fixture
 def aws(backend: FakeBackend) -> Target:
-    return make_target(kind="aws", backend=backend, clock=backend.clock)
+    store = MemoryStore(clock=backend.clock)
+    return make_target(kind="aws", backend=backend, store=store, clock=backend.clock)
+
+
+def _beat(target: Target, cluster_id: str) -> None:
+    """The cluster's probe tells that nothing is at work."""
+    body = format_beat(Beat({Engine.YARN: 0}), target.clock.now())
+    target.store.put(beat_key(cluster_id), body)
 
 
 def test_a_listing_on_aws_is_one_request_however_many_clusters(
@@ -52,6 +64,7 @@ def test_a_row_says_age_end_and_cost(aws: Target, backend: FakeBackend, small: R
 
     assert timedelta(hours=2) <= row.age < timedelta(hours=2, seconds=1)
     assert row.ends_at == row.created + timedelta(hours=24)
+    assert row.because == "its maximum age is 1d"
     assert row.cost is not None
     assert Decimal(0) < row.cost.low < row.cost.high
 
@@ -72,12 +85,59 @@ def test_a_waiting_cluster_is_idle_since_it_was_ready(
     launched = launch(aws, small, name="one")
     backend.describe(launched.cluster_id)
     backend.clock.sleep(timedelta(minutes=7))
+    _beat(aws, launched.cluster_id)
 
     row = cluster_status(aws, "one")
 
     assert row.state is ClusterState.WAITING
     assert row.idle_for is not None
     assert timedelta(minutes=7) <= row.idle_for < timedelta(minutes=7, seconds=1)
+    assert row.ends_at == aws.clock.now() - row.idle_for + timedelta(hours=1)
+    assert row.because == "it has been idle for 7m; its limit is 1h"
+
+
+def test_what_is_not_known_to_be_idle_is_said_to_be_kept(
+    aws: Target, backend: FakeBackend, small: Resolved
+) -> None:
+    launched = launch(aws, small, name="one")
+    backend.describe(launched.cluster_id)
+
+    row = cluster_status(aws, "one")
+
+    unknown = "it is not known whether a YARN application is at work"
+    assert row.idle_for is None
+    assert row.because == f"{unknown}; its maximum age is 1d"
+    assert row.ends_at == row.created + timedelta(hours=24)
+
+
+def test_a_protected_cluster_is_said_to_be(
+    aws: Target, backend: FakeBackend, small: Resolved
+) -> None:
+    launched = launch(aws, small, name="one")
+    backend.protect(launched.cluster_id)
+
+    row = cluster_status(aws, "one")
+
+    assert (row.ends_at, row.because) == (None, "it is protected from termination")
+
+
+def test_a_listing_on_aws_says_what_the_last_sweep_has_found(
+    aws: Target, backend: FakeBackend, small: Resolved
+) -> None:
+    launched = launch(aws, small, name="one")
+    backend.describe(launched.cluster_id)
+    backend.clock.sleep(timedelta(minutes=20))
+    _beat(aws, launched.cluster_id)
+    sweep(aws, SweepPolicy())
+    backend.clock.sleep(timedelta(minutes=5))
+    backend.calls.clear()
+
+    (row,) = list_status(aws)
+
+    assert backend.calls == ["list_clusters"]
+    assert row.because == "it has been idle for 25m; its limit is 1h"
+    assert row.ends_at is not None
+    assert timedelta(minutes=34) < row.ends_at - aws.clock.now() <= timedelta(minutes=35)
 
 
 def test_others_clusters_are_shown_and_foreign_ones_are_not(

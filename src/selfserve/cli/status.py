@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from selfserve.usecases.status import ClusterRow
 
 _COLUMNS = (
-    "name", "profile", "state", "owner", "age", "idle for", "ends at", "nodes", "cost so far", "id",
+    "name", "profile", "state", "owner", "age", "idle for", "ends at", "because", "nodes",
+    "cost so far", "id",
 )  # fmt: skip
 
 NameOrId = Annotated[
@@ -22,7 +23,7 @@ NameOrId = Annotated[
 
 
 def status(ctx: typer.Context, name: NameOrId = None) -> None:
-    """Show clusters: state, owner, age, when they end, nodes and cost so far.
+    """Show clusters: state, owner, age, when they end and why, nodes and cost so far.
 
     Example: selfserve status
 
@@ -64,6 +65,7 @@ def _to_cells(row: "ClusterRow") -> list[str]:
         to_words(row.age),
         to_words(row.idle_for) if row.idle_for is not None else "-",
         _local_time(row.ends_at) if row.ends_at else "-",
+        row.because or "-",
         _nodes(row),
         f"${row.cost.low} to ${row.cost.high}" if row.cost else "-",
         row.id,
@@ -99,6 +101,7 @@ def _to_json(row: "ClusterRow", *, on: str) -> dict[str, object]:
         "age_s": int(row.age.total_seconds()),
         "idle_for_s": int(row.idle_for.total_seconds()) if row.idle_for is not None else None,
         "ends_at": _utc(row.ends_at) if row.ends_at else None,
+        "because": row.because,
         "nodes": [
             {"role": count.role, "running": count.running, "requested": count.requested}
             for count in row.nodes

@@ -24,6 +24,7 @@ from selfserve.usecases.target import Target
 
 _STEPS = 50
 """One page. EMR itself says RUNNING while an older step than these goes on."""
+_FEW = 2
 _METRIC_HOLDS = timedelta(minutes=15)
 """IsIdle is sampled every five minutes."""
 
@@ -89,8 +90,8 @@ def gather_signs(
     if not cluster_ids:
         return {}
     now = target.clock.now()
-    held = _recent(target, lease_key("")[: -len(".json")], now - LEASE_TIME)
-    beating = _recent(target, beat_key("")[: -len(".json")], now - FRESH)
+    held = _recent(target, lease_key, cluster_ids, now - LEASE_TIME)
+    beating = _recent(target, beat_key, cluster_ids, now - FRESH)
     leases = _for_each(
         lambda cluster_id: _read_lease(target, cluster_id, failed),
         [cluster_id for cluster_id in cluster_ids if lease_key(cluster_id) in held],
@@ -117,9 +118,15 @@ def gather_signs(
     }
 
 
-def _recent(target: Target, prefix: str, since: datetime) -> dict[str, datetime]:
-    listed = target.store.list_modified(prefix)
-    return {key: modified for key, modified in listed.items() if modified > since}
+def _recent(
+    target: Target, key_of: Callable[[str], str], cluster_ids: Collection[str], since: datetime
+) -> dict[str, datetime]:
+    """Keys written since then; the whole folder is listed unless it is about a few clusters."""
+    few = len(cluster_ids) <= _FEW
+    folder = key_of("").rpartition("/")[0] + "/"
+    prefixes = [key_of(cluster_id) for cluster_id in cluster_ids] if few else [folder]
+    listed = [item for prefix in prefixes for item in target.store.list_modified(prefix).items()]
+    return {key: modified for key, modified in listed if modified > since}
 
 
 def _for_each(

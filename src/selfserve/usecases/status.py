@@ -5,17 +5,25 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from selfserve.core.cluster import LIVE_STATES, ClusterState, ClusterSummary, NodeCount, StepState
+from selfserve.core.cluster import LIVE_STATES, ClusterState, ClusterSummary, NodeCount
+from selfserve.core.durations import to_words
+from selfserve.core.idle import Decision, IdlePolicy, decide_idle
 from selfserve.core.instances import load_instances
 from selfserve.core.launch import LaunchSpec
 from selfserve.core.naming import ClusterName
 from selfserve.core.price import estimate_cost
+from selfserve.core.sweep_memory import Known
+from selfserve.core.sweeping import retell
+from selfserve.usecases.activity import gather_signs, look_at
 from selfserve.usecases.clusters import RECENT, list_ours, no_cluster
 from selfserve.usecases.launching import read_intent
+from selfserve.usecases.sweep_memory import read_memory
 from selfserve.usecases.target import Target
 
 _SHOWN = (*LIVE_STATES, ClusterState.TERMINATING)
 _CENT = Decimal("0.01")
+_LIMITS = IdlePolicy(idle=None, max_age=None, second_look=timedelta(0), grace=timedelta(0))
+"""EMR's own policy and the timer on the cluster act at the limit, without a sweep's patience."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,22 +47,33 @@ class ClusterRow:
     created: datetime
     age: timedelta
     ends_at: datetime | None
-    """When its maximum age ends it at the latest."""
+    """When it ends if nothing happens until then; or when its maximum age ends it."""
     cost: Cost | None
     """So far. None on this machine, where nothing is charged, and for unknown prices."""
     spec: LaunchSpec | None
     idle_for: timedelta | None = None
+    """None while something is, or may be, at work."""
+    because: str | None = None
+    """Why it ends then, or why it does not: a sentence without its full stop."""
     nodes: Sequence[NodeCount] | None = None
 
 
 def list_status(target: Target) -> list[ClusterRow]:
     """All our clusters that are not gone, newest first, the other owners' too.
 
-    One listing, whatever the number of clusters: EMR's rates are tiny. On this machine,
-    where asking is free, each cluster is looked at as well.
+    One listing, whatever the number of clusters: EMR's rates are tiny. When they end is
+    what the last sweep has found. On this machine, where asking is free, each cluster is
+    looked at as well.
     """
-    rows = [_to_row(target, *found) for found in list_ours(target, states=_SHOWN)]
-    return [_look_closer(target, row) for row in rows] if target.is_local else rows
+    found = list_ours(target, states=_SHOWN)
+    rows = [_to_row(target, name, cluster) for name, cluster in found]
+    if target.is_local:
+        return [_look_closer(target, row) for row in rows]
+    known = read_memory(target).clusters if found else {}
+    return [
+        _foretell(target, row, cluster, known.get(cluster.id))
+        for row, (_, cluster) in zip(rows, found, strict=True)
+    ]
 
 
 def cluster_status(target: Target, name_or_id: str) -> ClusterRow:
@@ -108,23 +127,50 @@ def _cost(spec: LaunchSpec, age: timedelta) -> Cost | None:
     return Cost((per_hour.low * hours).quantize(_CENT), (per_hour.high * hours).quantize(_CENT))
 
 
+def _foretell(
+    target: Target, row: ClusterRow, cluster: ClusterSummary, known: Known | None
+) -> ClusterRow:
+    """Add what the last sweep that looked at the cluster has found."""
+    if not cluster.state.is_live or (known is not None and not known.is_ours):
+        return row
+    now = target.clock.now()
+    if known is None or cluster.state is ClusterState.RUNNING:
+        return _with_age(row)
+    return _with_decision(row, retell(cluster, known, _LIMITS, now), now)
+
+
 def _look_closer(target: Target, row: ClusterRow) -> ClusterRow:
     """Add what only questions about this one cluster tell."""
     if row.state.is_gone:
         return row
+    row = replace(row, nodes=tuple(target.backend.nodes(row.id)))
+    if not row.state.is_live:
+        return row
+    unknown: list[str] = []
+    signs = gather_signs(target, [row.id], {}, parallel=1, failed=unknown.append)[row.id]
+    seen = look_at(target, row.id, signs, _LIMITS)
+    now = target.clock.now()
+    decision = decide_idle(seen.activity, seen.policy, now)
+    if seen.activity.protected:
+        return replace(row, ends_at=None, because=decision.reason)
+    return _with_decision(row, decision, now)
+
+
+def _with_decision(row: ClusterRow, decision: Decision, now: datetime) -> ClusterRow:
+    since = decision.idle_since
+    if since is None or decision.ends_at is None:
+        age = _with_age(row).because
+        return replace(row, because=f"{decision.reason}; {age}" if age else decision.reason)
     return replace(
         row,
-        nodes=tuple(target.backend.nodes(row.id)),
-        idle_for=_idle_for(target, row) if row.state is ClusterState.WAITING else None,
+        ends_at=max(decision.ends_at, now),
+        because=decision.reason,
+        idle_for=now - since,
     )
 
 
-def _idle_for(target: Target, row: ClusterRow) -> timedelta | None:
-    """Since the last step ended; a cluster that has run none is idle since it is ready."""
-    steps = target.backend.list_steps(row.id)
-    if any(step.state in {StepState.PENDING, StepState.RUNNING} for step in steps):
-        return None
-    ends = [step.ended for step in steps if step.ended is not None]
-    ready = target.backend.describe(row.id).ready
-    since = max([*ends, *([ready] if ready else [])], default=None)
-    return target.clock.now() - since if since else None
+def _with_age(row: ClusterRow) -> ClusterRow:
+    """Say that it is the maximum age which ends it, as nothing nearer is known."""
+    if row.spec is None:
+        return row
+    return replace(row, because=f"its maximum age is {to_words(row.spec.max_age)}")
