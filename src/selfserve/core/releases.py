@@ -58,6 +58,11 @@ class Release:
         """Whether this is an `emr-spark-` release, without Hive, Trino and the rest."""
         return self.label.startswith("emr-spark-")
 
+    @property
+    def ends_idle_clusters(self) -> bool:
+        """Whether EMR's auto-termination and managed scaling are in it: emr-6.0 has neither."""
+        return self.number[:2] != (6, 0)
+
     def lacks(self, application: str) -> bool:
         """Whether `application`, in any case, cannot be installed from this release."""
         return application.casefold() not in {name.casefold() for name in self._installable()}

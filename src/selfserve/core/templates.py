@@ -7,13 +7,14 @@ names are all that a template can reach.
 
 import re
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from selfserve.core.did_you_mean import did_you_mean
 from selfserve.core.problems import Problem
 
 if TYPE_CHECKING:
+    from jinja2 import Template
     from jinja2.sandbox import SandboxedEnvironment
 
 NAMES: Mapping[str, str] = {
@@ -68,7 +69,7 @@ class Templates:
         )
 
         try:
-            return _environment().from_string(text).render(self._values)
+            return _compile(text).render(self._values)
         except SecurityError as error:
             reason = f"not allowed: {error}"
         except TemplateError as error:
@@ -102,6 +103,12 @@ def names_in(text: str) -> frozenset[str]:
         return frozenset(meta.find_undeclared_variables(_environment().parse(text)))
     except TemplateSyntaxError:
         return frozenset()  # rendering tells what is wrong, and where
+
+
+@lru_cache(maxsize=1024)
+def _compile(text: str) -> "Template":
+    """A launch fills every template in twice: with its own id, and for its fingerprint."""
+    return _environment().from_string(text)
 
 
 @cache
