@@ -149,5 +149,5 @@ def test_a_timer_may_be_spelled_and_named_as_one_likes() -> None:
 
 
 def test_a_profile_of_a_release_without_auto_termination_is_refused() -> None:
-    with pytest.raises(ProfileError, match="emr-6.0.1 has no auto-termination"):
+    with pytest.raises(ProfileError, match=r"6\.0\.1 has no auto-termination"):
         resolve_small("spark: null\nrelease: emr-6.0.1\n")
