@@ -9,6 +9,7 @@ from profile_texts import SHA, SMALL, loader, render_values, resolve_small
 from selfserve.core.launch import (
     BootstrapAction,
     Configuration,
+    HandLimits,
     InstanceChoice,
     LaunchSpec,
     Market,
@@ -126,6 +127,19 @@ def test_weights_are_vcpus_in_the_unit_that_all_workers_share() -> None:
             Scaling(2, 9, 9, 2),
             1,
             id="spot-everywhere",
+        ),
+        pytest.param(
+            "scale: {min: 1, max: 9, by: hand}",
+            Scaling(2, 2, 2, 2, by_hand=HandLimits(1, 9)),
+            None,
+            id="by-hand-it-starts-as-it-is-and-stays",
+        ),
+        pytest.param(
+            "nodes: {task: {types: [r7g.2xlarge], market: spot, count: 2}}\n"
+            "scale: {min: 2, max: 9, by: hand}",
+            Scaling(4, 4, 2, 2, by_hand=HandLimits(2, 9)),
+            2,
+            id="by-hand-with-task-nodes",
         ),
     ],
 )

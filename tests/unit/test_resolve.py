@@ -254,7 +254,11 @@ def test_what_only_the_whole_can_show(extra: str, problem: str) -> None:
         ),
         (
             "applications: [Trino]\nscale: {min: 2, max: 3}",
-            ["managed scaling follows YARN and cannot see Trino; make min and max equal"],
+            ["managed scaling follows YARN and cannot see Trino; write `by: hand`, and change"],
+        ),
+        (
+            "applications: [PrestoSQL]\nscale: {min: 2, max: 3}",
+            ["managed scaling follows YARN and cannot see PrestoSQL; write `by: hand`"],
         ),
     ],
 )

@@ -87,8 +87,7 @@ def _summary(planned: "Plan") -> Iterator[tuple[str, str]]:
     yield "applications", ", ".join(spec.applications)
     for fleet in spec.fleets:
         yield str(fleet.role), _fleet(fleet)
-    scaling = spec.scaling
-    yield "workers", f"{scaling.minimum_units} to {scaling.maximum_units} units"
+    yield "workers", _scaling(spec)
     yield (
         "ends",
         (
@@ -113,9 +112,23 @@ def _summary(planned: "Plan") -> Iterator[tuple[str, str]]:
 
 def _fleet(fleet: "Fleet") -> str:
     types = " or ".join(choice.instance_type for choice in fleet.choices)
-    units = "1 unit" if fleet.target_units == 1 else f"{fleet.target_units} units"
     fallback = ", else on-demand" if fleet.fallback_to_on_demand else ""
-    return f"{units}, {fleet.market}{fallback}: {types}"
+    return f"{_units(fleet.target_units)}, {fleet.market}{fallback}: {types}"
+
+
+def _scaling(spec: "LaunchSpec") -> str:
+    """How many workers, and what makes them more or fewer."""
+    low, high = spec.scaling.minimum_units, spec.scaling.maximum_units
+    if (limits := spec.scaling.by_hand) is not None:
+        return (
+            f"{_units(high)}, until resized by hand: selfserve resize {spec.name.name} "
+            f"--workers N, {limits.minimum_units} to {_units(limits.maximum_units)}"
+        )
+    return f"{_units(high)}, fixed" if low == high else f"{low} to {_units(high)}, as the load asks"
+
+
+def _units(count: int) -> str:
+    return "1 unit" if count == 1 else f"{count} units"
 
 
 def _cost(estimate: "CostEstimate", *, is_local: bool) -> str:

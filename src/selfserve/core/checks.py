@@ -17,7 +17,8 @@ Found = tuple[str, str]
 MAX_AGE_SCRIPT = "max-age.sh"
 BUSY_PROBE_SCRIPT = "busy-probe.py"
 
-_QUERY_ENGINES = ("trino", "presto")  # they run beside YARN, so EMR cannot see their work
+# They run beside YARN, so EMR cannot see their work.
+_QUERY_ENGINES = ("trino", "presto", "prestosql")
 # https://docs.aws.amazon.com/emr/latest/ReleaseGuide/emr-spark810-release.html
 _GONE_IN_SPARK_RELEASES = ("emrfs-site", "hive-", "presto-", "trino-", "zeppelin-", "hue-")
 
@@ -173,9 +174,9 @@ def _sizes(profile: Profile) -> Iterator[Found]:
         text = f"count {core.count} is below scale.min {scale.min}, and there are no task nodes"
         yield "nodes.core.count", text
     engines = [name for name in profile.applications if name.casefold() in _QUERY_ENGINES]
-    if engines and scale.min != scale.max:
-        text = f"managed scaling follows YARN and cannot see {engines[0]}; make min and max equal"
-        yield "scale", text
+    if engines and scale.by == "load" and scale.min != scale.max:
+        text = f"managed scaling follows YARN and cannot see {engines[0]}; write `by: hand`"
+        yield "scale", f"{text}, and change the size with: selfserve resize NAME --workers N"
 
 
 def _shutdown(profile: Profile) -> Iterator[Found]:

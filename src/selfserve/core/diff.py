@@ -52,6 +52,10 @@ def _values(spec: LaunchSpec) -> Iterator[tuple[str, object]]:
     yield "scale.max_units", spec.scaling.maximum_units
     yield "scale.max_on_demand_units", spec.scaling.maximum_on_demand_units
     yield "scale.max_core_units", spec.scaling.maximum_core_units
+    by_hand = spec.scaling.by_hand
+    yield "scale.by", "hand" if by_hand else "load"
+    yield "scale.by_hand.min_units", by_hand and by_hand.minimum_units
+    yield "scale.by_hand.max_units", by_hand and by_hand.maximum_units
     yield "shutdown.idle", format_duration(spec.idle_timeout)
     yield "shutdown.max_age", format_duration(spec.max_age)
     yield "keep_alive", spec.keep_alive

@@ -82,6 +82,14 @@ class Fleet:
 
 
 @dataclass(frozen=True, slots=True)
+class HandLimits:
+    """Between which sizes somebody may set a cluster by hand, in fleet units."""
+
+    minimum_units: int
+    maximum_units: int
+
+
+@dataclass(frozen=True, slots=True)
 class Scaling:
     """EMR managed scaling limits in fleet units, core and task together."""
 
@@ -89,6 +97,8 @@ class Scaling:
     maximum_units: int
     maximum_on_demand_units: int
     maximum_core_units: int
+    by_hand: HandLimits | None = None
+    """Set for a cluster that keeps its size until it is resized: both limits are that size."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -157,10 +157,15 @@ class Nodes(_Part):
 
 
 class Scale(_Part):
-    """Limits of managed scaling: workers of the first core type, core and task together."""
+    """Between which sizes it scales: workers of the first core type, core and task together."""
 
     min: int = Field(ge=1, le=4000)
     max: int = Field(ge=1, le=4000)
+    by: Literal["load", "hand"] = Field(
+        default="load",
+        description="`load`: EMR's managed scaling, which follows YARN. `hand`: the size stays as "
+        "it is until `selfserve resize NAME --workers N`; for Trino and Presto.",
+    )
 
 
 class Shutdown(_Part):

@@ -5,11 +5,12 @@ an instance's weight is its vCPUs in units and every count comes out whole.
 https://docs.aws.amazon.com/emr/latest/ManagementGuide/emr-instance-fleet.html
 """
 
+from collections.abc import Sequence
 from math import gcd
 
 from selfserve.core import launch
 from selfserve.core.instances import load_instances
-from selfserve.core.launch import InstanceChoice, Market, NodeRole, Scaling
+from selfserve.core.launch import HandLimits, InstanceChoice, Market, NodeRole, Scaling
 from selfserve.core.profile import Fleet, Profile
 
 
@@ -29,27 +30,40 @@ def to_fleets(profile: Profile) -> tuple[launch.Fleet, ...]:
 
 
 def to_scaling(profile: Profile) -> Scaling:
-    """Limits of managed scaling; without `scale` they hold the size at the start."""
+    """Limits of managed scaling; without `scale`, and by hand, they hold the size at the start."""
     weights = _weights(profile)
-    core, task = _core_units(profile, weights), _task_units(profile, weights)
-    worker = weights[profile.nodes.core.types[0]]
-    minimum = profile.scale.min * worker if profile.scale else core + task
-    maximum = profile.scale.max * worker if profile.scale else core + task
+    start = _core_units(profile, weights) + _task_units(profile, weights)
+    worker, scale = weights[profile.nodes.core.types[0]], profile.scale
+    fleets = to_fleets(profile)
+    if scale is None:
+        return scaling_between(fleets, start, start)
+    minimum, maximum = scale.min * worker, scale.max * worker
+    if scale.by == "hand":
+        limits = HandLimits(minimum, max(maximum, start))
+        return scaling_between(fleets, start, start, by_hand=limits)
+    # A first task node larger than a worker may start above what scale.max names.
+    return scaling_between(fleets, minimum, max(maximum, start))
+
+
+def scaling_between(
+    fleets: Sequence[launch.Fleet], minimum: int, maximum: int, by_hand: HandLimits | None = None
+) -> Scaling:
+    """Limits of managed scaling for these fleets, in units. `core.resizing` asks for others later.
+
+    Growth goes to the task fleet, where there is one: HDFS and drivers stay on a core
+    that does not shrink. With Spot task nodes it buys no On-Demand beyond the core.
+    """
+    by_role = {fleet.role: fleet for fleet in fleets}
+    core, task = by_role[NodeRole.CORE], by_role.get(NodeRole.TASK)
+    spot_tasks = task is not None and task.market is Market.SPOT
+    held = spot_tasks and core.market is Market.ON_DEMAND
     return Scaling(
         minimum_units=minimum,
-        # A first task node larger than a worker may start above what scale.max names.
-        maximum_units=max(maximum, core + task),
-        maximum_on_demand_units=_on_demand_units(profile, core, max(maximum, core + task)),
-        # Growth goes to the task fleet: HDFS and drivers stay on a core that does not shrink.
-        maximum_core_units=core if profile.nodes.task else maximum,
+        maximum_units=maximum,
+        maximum_on_demand_units=core.target_units if held else maximum,
+        maximum_core_units=core.target_units if task else maximum,
+        by_hand=by_hand,
     )
-
-
-def _on_demand_units(profile: Profile, core: int, maximum: int) -> int:
-    """Spot task nodes on an On-Demand core: managed scaling buys no On-Demand beyond the core."""
-    task = profile.nodes.task
-    spot_tasks = task is not None and task.buys is Market.SPOT
-    return core if spot_tasks and profile.nodes.core.buys is Market.ON_DEMAND else maximum
 
 
 def _core_units(profile: Profile, weights: dict[str, int]) -> int:

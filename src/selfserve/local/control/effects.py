@@ -26,7 +26,7 @@ def carry_out(effect: Effect, cluster: ClusterRecord, engine: Engine) -> None:
             engine.start_cluster(cluster)
         case ResizeEngine(reason):
             if reason is not None:
-                _log.info("%s: %s workers: %s", cluster.id, cluster.worker_count, reason)
+                _log.info("%s scales to %s: %s", cluster.id, cluster.worker_count, reason)
             engine.resize_cluster(cluster)
         case StopEngine():
             engine.stop_cluster(cluster)

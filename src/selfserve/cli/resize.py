@@ -1,0 +1,88 @@
+"""`selfserve resize`: other limits for a running cluster."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from selfserve.cli.options import invocation
+from selfserve.errors import BadInputError
+
+if TYPE_CHECKING:
+    from selfserve.core.resizing import Size
+    from selfserve.usecases.resize import Resized
+
+
+def resize(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A live cluster, by name or id.")],
+    *,
+    minimum: Annotated[
+        int | None, typer.Option("--min", metavar="N", help="Never fewer workers than this.")
+    ] = None,
+    maximum: Annotated[
+        int | None, typer.Option("--max", metavar="N", help="Never more workers than this.")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option("--workers", metavar="N", help="Exactly this many workers.")
+    ] = None,
+    everyone: Annotated[
+        bool, typer.Option("--everyone", help="Another owner's cluster as well as yours.")
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Shrink it even if queries run, or may run, on it.")
+    ] = False,
+) -> None:
+    """Set the limits that a running cluster scales between, in workers of its first core type.
+
+    Within them managed scaling follows the load. A cluster of Trino or Presto, whose profile
+    says `by: hand`, has the size that --workers gives it.
+
+    Example: selfserve resize spark-ml --min 4 --max 40
+
+    Example: selfserve resize adhoc-presto --workers 6
+    """
+    if (workers is None) == (minimum is None and maximum is None):
+        raise BadInputError(
+            "Say --workers N, or --min N, --max N or both.",
+            hint=f"selfserve resize {name} --min 2 --max 10",
+        )
+    from selfserve.usecases import resize as use_case
+
+    this = invocation(ctx)
+    target = this.open_target()
+    done = use_case.resize(
+        target,
+        name,
+        minimum=minimum if workers is None else workers,
+        maximum=maximum if workers is None else workers,
+        everyone=everyone,
+        force=force,
+    )
+    if this.output.as_json:
+        this.output.json(_to_json(done, on=target.label))
+        return
+    changed = (
+        f"{done.before} before, {done.after} now" if _is_new(done) else f"{done.after} already"
+    )
+    this.output.line(f"{done.name}  {done.cluster_id}  {changed} on {target.label}")
+    this.output.say(f"It gets there by itself. Watch it with: selfserve status {done.name}")
+
+
+def _is_new(done: "Resized") -> bool:
+    return done.before != done.after
+
+
+def _to_json(done: "Resized", *, on: str) -> dict[str, object]:
+    return {
+        "name": done.name,
+        "id": done.cluster_id,
+        "on": on,
+        "worker": done.worker_type,
+        "before": _size_to_json(done.before),
+        "after": _size_to_json(done.after),
+        "changed": _is_new(done),
+    }
+
+
+def _size_to_json(size: "Size") -> dict[str, float]:
+    return {"min": size.minimum, "max": size.maximum}

@@ -1,0 +1,87 @@
+"""`resize` from the command line, and how a plan tells that a cluster scales."""
+
+import json
+from collections.abc import Callable
+
+import pytest
+from typer.testing import Result
+
+from fakes import FakeBackend
+from targets import FakeTargets
+
+Run = Callable[..., Result]
+
+
+def test_resize_tells_before_and_after(run: Run) -> None:
+    run("up", "small")
+
+    result = run("resize", "small", "--min", "3", "--max", "12")
+
+    assert result.exit_code == 0
+    line = "small  j-FAKE000000001  2 to 10 workers before, 3 to 12 workers now on local\n"
+    assert result.stdout == line
+    assert "selfserve status small" in result.stderr
+    again = run("resize", "small", "--min", "3", "--max", "12")
+    assert "3 to 12 workers already" in again.stdout
+
+
+def test_resize_prints_json_for_machines(run: Run) -> None:
+    run("up", "small")
+
+    result = run("resize", "small", "--workers", "4", "-o", "json")
+
+    assert json.loads(result.stdout) == {
+        "name": "small",
+        "id": "j-FAKE000000001",
+        "on": "local",
+        "worker": "r7g.2xlarge",
+        "before": {"min": 2.0, "max": 10.0},
+        "after": {"min": 4.0, "max": 4.0},
+        "changed": True,
+    }
+
+
+def test_resize_goes_where_on_says(run: Run, targets: FakeTargets) -> None:
+    run("up", "small", "--on", "aws")
+    run("resize", "small", "--max", "4", "--on", "aws")
+
+    assert targets.asked == ["aws", "aws"]
+    backend = targets.target.backend
+    assert isinstance(backend, FakeBackend)
+    assert backend.calls[-1] == "resize"
+
+
+@pytest.mark.parametrize(
+    "options", [[], ["--workers", "3", "--min", "2"], ["--workers", "3", "--max", "4"]]
+)
+def test_resize_wants_one_size_or_limits(run: Run, options: list[str]) -> None:
+    result = run("resize", "small", *options)
+
+    assert result.exit_code == 2
+    assert "--workers N, or --min N" in result.stderr
+
+
+def test_resize_refuses_with_the_exit_codes_of_all_commands(run: Run) -> None:
+    run("up", "small")
+
+    assert run("resize", "small", "--min", "9", "--max", "3").exit_code == 2
+    assert run("resize", "nothing", "--max", "3").exit_code == 4
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ([], "2 to 10 units, as the load asks"),
+        (["--set", "scale=null", "--set", "nodes.task=null"], "2 units, fixed"),
+        (["--set", "scale.by=hand"], "3 units, until resized by hand: selfserve resize small"),
+    ],
+)
+def test_a_plan_tells_how_a_cluster_scales(run: Run, settings: list[str], told: str) -> None:
+    assert told in run("plan", "small", *settings).stdout
+
+
+def test_a_second_up_tells_that_a_cluster_was_resized(run: Run) -> None:
+    run("up", "small")
+    run("resize", "small", "--max", "12")
+
+    assert "scale.max_units: is 12, not 10" in run("up", "small").stderr
