@@ -104,6 +104,14 @@ def test_a_cluster_that_somebody_holds_is_not_ended() -> None:
     assert begin_ending(held, "s-1", LATER).holds == ()
 
 
+def test_a_hold_whose_step_is_listed_is_kept_for_a_look_that_does_not_list_it() -> None:
+    held = hold(Lease(), "r-1", "ada", NOON)
+
+    ending = begin_ending(held, "s-1", NOON, listed={"r-1"})
+
+    assert ending.holds == spare(ending).holds == held.holds
+
+
 def test_a_cluster_that_is_being_ended_is_not_held() -> None:
     ending = begin_ending(Lease(), "s-1", NOON)
 

@@ -94,17 +94,23 @@ def let_go(lease: Lease, run_id: str, now: datetime) -> Lease:
     return replace(lease, fence=lease.fence + 1, holds=others)
 
 
-def begin_ending(lease: Lease, sweep_id: str, now: datetime) -> Lease:
+def begin_ending(
+    lease: Lease, sweep_id: str, now: datetime, *, listed: Collection[str] = ()
+) -> Lease:
     """The lease of a cluster that this sweep is about to end.
+
+    Holds of runs whose steps are `listed` do not stand in the way: those speak for
+    themselves. The holds are kept, as the next listing may be an older one.
 
     Raises:
         ValueError: it is held, or another sweep is ending it.
     """
-    if live_holds(lease, now):
+    holds = live_holds(lease, now)
+    if any(one.run_id not in listed for one in holds):
         raise ValueError("somebody is submitting to the cluster")
     if is_ending(lease, now) and lease.ending and lease.ending.sweep_id != sweep_id:
         raise ValueError("another sweep is ending the cluster")
-    return Lease(lease.fence + 1, (), Ending(sweep_id, now))
+    return Lease(lease.fence + 1, holds, Ending(sweep_id, now))
 
 
 def spare(lease: Lease) -> Lease:

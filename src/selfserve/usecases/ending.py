@@ -13,7 +13,6 @@ from selfserve.core.lease import (
     ACT_WITHIN,
     Lease,
     begin_ending,
-    let_go,
     live_holds,
     spare,
     to_bytes,
@@ -147,11 +146,9 @@ class Ender:
         """The lease as it is now this sweep's, or why it cannot be."""
         target, now = self._target, self._target.clock.now()
         found = read_lease(target, cluster_id)
-        lease = found.lease
-        if live_holds(lease, now):
-            lease = self._without_listed(cluster_id, lease)
+        listed = self._listed_runs(cluster_id) if live_holds(found.lease, now) else set()
         try:
-            taken = begin_ending(lease, self._sweep_id, now)
+            taken = begin_ending(found.lease, self._sweep_id, now, listed=listed)
         except ValueError as error:
             return str(error)
         body = to_bytes(taken, by=self._sweep_id)
@@ -160,19 +157,11 @@ class Ender:
             return "somebody has taken its lease at this moment"
         return Version(taken, etag)
 
-    def _without_listed(self, cluster_id: str, lease: Lease) -> Lease:
-        """The lease without the holds of runs whose steps EMR lists, as those speak for themselves.
-
-        The look that follows sees whether they are over.
-        """
+    def _listed_runs(self, cluster_id: str) -> set[str]:
+        """Runs whose steps EMR lists. The look that follows sees whether they are over."""
         self.calls += 1
         steps = self._target.backend.list_steps(cluster_id, most=_STEPS)
-        listed = {run_id_of_step(step.name) for step in steps}
-        now = self._target.clock.now()
-        for held in lease.holds:
-            if held.run_id in listed:
-                lease = let_go(lease, held.run_id, now)
-        return lease
+        return {run_id for step in steps if (run_id := run_id_of_step(step.name))}
 
     def _spare(self, cluster_id: str, version: Version) -> None:
         """Let submitters in again. If S3 refuses, the lease runs out by itself."""
