@@ -33,13 +33,14 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional
 
-Ask = Callable[[str, int], Any]
-"""Asks a path and port of this node for JSON. Raises OSError or ValueError."""
+Ask = Callable[..., Any]
+"""Asks a path and port of this node for JSON, with headers. Raises OSError or ValueError."""
 Found = Dict[str, Optional["Seen"]]
 """By the engine's word; None for one that does not answer."""
 
@@ -115,7 +116,10 @@ def read_yarn(ask: Ask, options: argparse.Namespace) -> Seen:
 
 def read_queries(ask: Ask, options: argparse.Namespace) -> Seen:
     """Queries that are neither finished nor failed; the words are the same in Trino and Presto."""
-    queries = ask("/v1/query", options.query_port)
+    try:
+        queries = ask("/v1/query", options.query_port, {"X-Trino-User": "selfserve"})
+    except urllib.error.HTTPError:  # each refuses to be asked as the other
+        queries = ask("/v1/query", options.query_port, {"X-Presto-User": "selfserve"})
     return Seen(sum(query["state"] not in {"FINISHED", "FAILED"} for query in queries), {})
 
 
@@ -179,17 +183,18 @@ def make_ask(options: argparse.Namespace) -> Ask:
     # Straight to the loopback, whatever proxy the node is told to use.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
-    def ask_host(host: str, path: str, port: int) -> Any:
-        headers = {"X-Trino-User": "selfserve", "X-Presto-User": "selfserve"}
+    def ask_host(host: str, path: str, port: int, headers: Dict[str, str]) -> Any:
         request = urllib.request.Request(f"http://{host}:{port}{path}", headers=headers)
         with opener.open(request, timeout=options.timeout) as answer:
             return json.loads(answer.read().decode("utf-8"))
 
-    def ask(path: str, port: int) -> Any:
+    def ask(path: str, port: int, headers: Optional[Dict[str, str]] = None) -> Any:
         try:
-            return ask_host("localhost", path, port)
+            return ask_host("localhost", path, port, headers or {})
+        except urllib.error.HTTPError:
+            raise
         except OSError:  # some listen on the node's own name only
-            return ask_host(socket.getfqdn(), path, port)
+            return ask_host(socket.getfqdn(), path, port, headers or {})
 
     return ask
 

@@ -59,11 +59,15 @@ class Engines:
 
     def __init__(self) -> None:
         self.answers: dict[str, Any] = {}  # JSON, a text as it is, or an HTTP status
+        self.users: dict[str, str] = {}  # the one header of its kind that a path takes
         engines = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                answer = engines.answers.get(self.path.partition("?")[0], 404)
+                path = self.path.partition("?")[0]
+                given = [name for name in self.headers if name.endswith("-User")]
+                is_welcome = path not in engines.users or given == [engines.users[path]]
+                answer = engines.answers.get(path, 404) if is_welcome else 401
                 text = answer if isinstance(answer, str) else json.dumps(answer)
                 body = b"" if isinstance(answer, int) else text.encode()
                 self.send_response(answer if isinstance(answer, int) else 200)

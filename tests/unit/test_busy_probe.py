@@ -96,6 +96,16 @@ def test_what_it_sees(
     assert node.busy_file.exists() is busy
 
 
+@pytest.mark.parametrize("header", ["X-Trino-User", "X-Presto-User"])
+def test_a_coordinator_is_asked_in_its_own_words(node: Node, header: str) -> None:
+    node.serve(queries=[{"state": "RUNNING"}])
+    node.engines.users["/v1/query"] = header
+
+    node.probe("look")
+
+    assert node.beat["at_work"] == {"queries": 1}
+
+
 def test_what_it_writes_is_what_the_sweep_reads(node: Node) -> None:
     node.serve(yarn=[app(containers=2)], livy=[session("idle", 7)], kernels=[kernel("idle")])
 
