@@ -49,7 +49,7 @@ def test_it_says_when_the_second_look_is_due(run: Run, team: Team) -> None:
 
     due = (team.clock.now() + PERIOD / 2).astimezone()
     assert "Run it again after " in result.stderr
-    assert f"{due:%H:%M} to end 2 clusters, unless they are used until then" in result.stderr
+    assert f"{due:%H:%M} to end 2 clusters, unless used until then" in result.stderr
     assert "selfserve sweep --watch --on aws" in result.stderr
 
 

@@ -118,8 +118,8 @@ def _sweep_once(this: Invocation, target: "Target", policy: "SweepPolicy") -> No
     if (due := found.next_due) is not None and not policy.dry_run:
         number = _count(len(found.having_warned()))
         this.output.say(
-            f"Run it again after {_local_time(due)} to end {number}, unless they are used "
-            "until then; or leave it to: selfserve sweep --watch"
+            f"Run it again after {_local_time(due)} to end {number}, unless used until then; "
+            "or leave it to: selfserve sweep --watch"
         )
     if found.failures:
         raise AwsError(

@@ -6,7 +6,7 @@ there, so that of two who write at once one reads again and changes that.
 
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -146,7 +146,10 @@ def to_bytes(memory: Memory, *, by: str) -> bytes:
         "format": _FORMAT,
         "by": by,
         "clusters": {i: _to_fields(known) for i, known in memory.clusters.items()},
-        "endings": {i: _to_fields(intended) for i, intended in memory.endings.items()},
+        "endings": {
+            i: {"sweep_id": intended.sweep_id, "since": intended.since.isoformat()}
+            for i, intended in memory.endings.items()
+        },
         "adopted": {i: time.isoformat() for i, time in memory.adopted.items()},
     }
     return json.dumps(document, separators=(",", ":")).encode()
@@ -201,13 +204,19 @@ def _to_known(fields: dict[str, Any]) -> Known:
     )
 
 
-def _to_fields(record: Known | Intended) -> dict[str, object]:
-    return {key: _plain(value) for key, value in asdict(record).items() if value is not None}
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if isinstance(value, timedelta):
-        return value.total_seconds()
-    return value
+def _to_fields(known: Known) -> dict[str, object]:
+    """Field by field: there may be ten thousand, and `dataclasses.asdict` copies them deeply."""
+    fields: dict[str, object] = {
+        "action": known.action,
+        "reason": known.reason,
+        "is_ours": known.is_ours,
+    }
+    for key in _TIMES:
+        if (time := getattr(known, key)) is not None:
+            fields[key] = time.isoformat()
+    for key in _DURATIONS:
+        if (duration := getattr(known, key)) is not None:
+            fields[key] = duration.total_seconds()
+    if known.orphaned is not None:
+        fields["orphaned"] = known.orphaned
+    return fields

@@ -24,7 +24,6 @@ from selfserve.usecases.target import Target
 
 _STEPS = 50
 """One page. EMR itself says RUNNING while an older step than these goes on."""
-_FEW = 2
 _METRIC_HOLDS = timedelta(minutes=15)
 """IsIdle is sampled every five minutes."""
 
@@ -82,16 +81,19 @@ def gather_signs(
     *,
     parallel: int,
     failed: Callable[[str], None],
+    only_these: bool = False,
 ) -> dict[str, Signs]:
     """The signs of each: two listings of S3, the objects that count, and the metrics at once.
 
+    With `only_these` S3 lists no other cluster's leases and beats, at two requests each.
     Without the metrics, which AWS may refuse, less is known; then `failed` is told.
     """
     if not cluster_ids:
         return {}
     now = target.clock.now()
-    held = _recent(target, lease_key, cluster_ids, now - LEASE_TIME)
-    beating = _recent(target, beat_key, cluster_ids, now - FRESH)
+    ids = cluster_ids if only_these else None
+    held = _recent(target, lease_key, ids, since=now - LEASE_TIME)
+    beating = _recent(target, beat_key, ids, since=now - FRESH)
     leases = _for_each(
         lambda cluster_id: _read_lease(target, cluster_id, failed),
         [cluster_id for cluster_id in cluster_ids if lease_key(cluster_id) in held],
@@ -119,12 +121,15 @@ def gather_signs(
 
 
 def _recent(
-    target: Target, key_of: Callable[[str], str], cluster_ids: Collection[str], since: datetime
+    target: Target,
+    key_of: Callable[[str], str],
+    cluster_ids: Collection[str] | None,
+    *,
+    since: datetime,
 ) -> dict[str, datetime]:
-    """Keys written since then; the whole folder is listed unless it is about a few clusters."""
-    few = len(cluster_ids) <= _FEW
+    """Keys written since then, of these clusters or of all."""
     folder = key_of("").rpartition("/")[0] + "/"
-    prefixes = [key_of(cluster_id) for cluster_id in cluster_ids] if few else [folder]
+    prefixes = [folder] if cluster_ids is None else [key_of(one) for one in cluster_ids]
     listed = [item for prefix in prefixes for item in target.store.list_modified(prefix).items()]
     return {key: modified for key, modified in listed if modified > since}
 

@@ -147,8 +147,8 @@ def _look_closer(target: Target, row: ClusterRow) -> ClusterRow:
     if not row.state.is_live:
         return row
     unknown: list[str] = []
-    signs = gather_signs(target, [row.id], {}, parallel=1, failed=unknown.append)[row.id]
-    seen = look_at(target, row.id, signs, _LIMITS)
+    signs = gather_signs(target, [row.id], {}, parallel=1, failed=unknown.append, only_these=True)
+    seen = look_at(target, row.id, signs[row.id], _LIMITS)
     now = target.clock.now()
     decision = decide_idle(seen.activity, seen.policy, now)
     if seen.activity.protected:

@@ -26,7 +26,15 @@ from selfserve.core.sweep_memory import (
     take_in,
 )
 from selfserve.core.sweep_report import SweepLine, SweepReport, Verdict, to_line
-from selfserve.core.sweeping import Look, SweepPolicy, after_running, screen, to_foreign, to_known
+from selfserve.core.sweeping import (
+    Look,
+    SweepPolicy,
+    after_running,
+    retell,
+    screen,
+    to_foreign,
+    to_known,
+)
 from selfserve.errors import AwsError
 from selfserve.usecases.activity import Signs, gather_signs
 from selfserve.usecases.clusters import list_ours
@@ -262,7 +270,9 @@ class _Sweep:
         if known is None:
             self._tell(cluster_id, Verdict.LATER, Decision(IdleAction.END, why))
             return
-        decision = replace(known.decision, reason=f"{known.reason}; {why}")
+        cluster, now = self._named[cluster_id][1], self._target.clock.now()
+        decision = retell(cluster, known, self._policy.to_idle_policy(), now)
+        decision = replace(decision, reason=f"{decision.reason}; {why}")
         self._tell(cluster_id, Verdict.LATER, decision)
 
     def _tell(self, cluster_id: str, verdict: Verdict, decision: Decision) -> None:
