@@ -282,6 +282,13 @@ def test_a_metric_that_says_busy_keeps_the_cluster(team: Team) -> None:
     assert _observed(team, None, NOON + 115 * MINUTE) == "1 YARN application at work"
 
 
+def test_an_idle_shell_is_at_work_to_the_metric_and_not_to_the_beat(team: Team) -> None:
+    team.start("one")
+    team.target = replace(team.target, observer=_Metrics(YarnSeen(None, NOON + 50 * MINUTE), []))
+
+    assert verdicts(team.sweep_until_warned()) == {"one": "warn"}
+
+
 def test_a_metric_that_is_old_tells_nothing(team: Team) -> None:
     unknown = "it is not known whether a YARN application is at work"
 

@@ -221,9 +221,12 @@ def _last_at_work(
 
 
 def _busy_by_metric(signs: Signs, now: datetime) -> datetime | None:
-    """Until when YARN may have been at work, by a metric that reaches back some hours only."""
+    """Until when YARN may have been at work, by EMR's metric.
+
+    To the metric an idle shell is at work; the cluster's own beat knows better.
+    """
     yarn, known = _fresh_metric(signs, now), signs.known
-    if yarn is None:
+    if yarn is None or (signs.beat is not None and signs.beat.at_work.get(Engine.YARN) is not None):
         return None
     if yarn.idle_since is None:
         return yarn.at
