@@ -2,7 +2,7 @@
 
 import sys
 
-from benchmarks import api, packing, resubmit, runner, startup, submit
+from benchmarks import api, packing, resubmit, runner, startup, submit, sweep
 
 _ALL = {
     "startup": startup.main,
@@ -11,6 +11,7 @@ _ALL = {
     "resubmit": resubmit.main,
     "runner": runner.main,
     "submit": submit.main,
+    "sweep": sweep.main,
 }
 
 
