@@ -117,11 +117,19 @@ class FakeBackend:
         """Let the next call of `method` take effect, and its answer get lost."""
         self._lost.add(method)
 
-    def move(self, cluster_id: str, state: ClusterState, *, reason: str | None = None) -> None:
+    def move(
+        self,
+        cluster_id: str,
+        state: ClusterState,
+        *,
+        reason: str | None = None,
+        reason_code: str | None = None,
+    ) -> None:
         """Put a cluster into `state`, where it stays."""
         cluster = self._find(cluster_id)
         cluster.path.clear()
         self._enter(cluster, state, reason)
+        cluster.seen = replace(cluster.seen, reason_code=reason_code)
 
     def move_step(self, cluster_id: str, step_id: str, *path: StepState) -> None:
         """Let a step pass through `path`, one state a look, and stay in its last."""

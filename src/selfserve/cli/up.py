@@ -49,6 +49,8 @@ def up(
     """Start a cluster from PROFILE and wait until it takes jobs.
 
     A second `up` of the same name uses the cluster that is there, and says how it differs.
+    Where EC2 lacks capacity, it tries other zones, then the profile's other instance types,
+    then On-Demand where Spot may fall back to it; with --detach nobody waits to do so.
 
     Example: selfserve up spark-ml
 

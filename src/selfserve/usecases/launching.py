@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
+from selfserve.core.attempts import with_launch_id
 from selfserve.core.cluster import ClusterSummary
 from selfserve.core.diff import Change, diff_specs
 from selfserve.core.launch import LaunchSpec, StepSpec
@@ -126,6 +127,20 @@ def launch_shared(
     spec = intent.spec(target, launch_id)
     _upload_bootstrap(target, bootstrap_scripts(resolved))
     return LaunchedShared(_start(target, spec, report), spec)
+
+
+def launch_again(target: Target, spec: LaunchSpec, *, report: Report) -> Launched:
+    """Ask for a cluster in place of one that has failed and is gone, under a new launch id.
+
+    A named one may meet another launch of its name, and is then joined as in `launch`.
+
+    Raises: as `launch` does.
+    """
+    renewed = with_launch_id(spec, new_launch_id(target.clock))
+    if spec.keep_alive:
+        return _launch_named(target, renewed, report)
+    cluster_id = _start(target, renewed, report)
+    return Launched(cluster_id, renewed.name.launch_id, renewed, reused=False)
 
 
 def check_name(name: str) -> None:

@@ -7,11 +7,17 @@ from selfserve.core.cluster import Cluster
 from selfserve.core.diff import Change
 from selfserve.core.launch import LaunchSpec
 from selfserve.core.resolve import Resolved
+from selfserve.usecases.bringing_up import bring_up
 from selfserve.usecases.clusters import find_live
-from selfserve.usecases.launching import check_name, launch, read_intent, what_differs
+from selfserve.usecases.launching import (
+    Launched,
+    check_name,
+    launch,
+    read_intent,
+    what_differs,
+)
 from selfserve.usecases.progress import Note, Report, quiet
 from selfserve.usecases.target import Target
-from selfserve.usecases.waiting import wait_until_ready
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,31 +43,36 @@ def up(
 ) -> Up:
     """Start this user's cluster `name`, or reuse the one that is live.
 
-    With `wait`, returns when it takes jobs; else as soon as EMR has accepted it.
+    With `wait`, returns when it takes jobs, and asks EC2 for other capacity if it has none
+    of this; else as soon as EMR has accepted it.
 
     Raises:
         BadInputError: the profile or the name cannot be used.
         ClusterFailedError: it could not start.
     """
     check_name(name)
-    live = find_live(target, name)
-    if live is not None and live.name is not None:
-        cluster_id, reused = live.id, True
-        spec = read_intent(target, live.name.launch_id)
-        report(Note(f"Cluster {name} is there already: {live.id}, {live.state}."))
+    begun = _find_or_launch(target, resolved, name, report)
+    if wait:
+        begun, cluster = bring_up(target, begun, report=report)
     else:
-        launched = launch(target, resolved, name=name, report=report)
-        cluster_id, spec, reused = launched.cluster_id, launched.spec, launched.reused
-        verb = "Joined" if reused else "Asked for"
-        report(Note(f"{verb} cluster {name} on {target.label}: {cluster_id}."))
+        cluster = target.backend.describe(begun.cluster_id)
+    spec, reused = begun.spec, begun.reused
     return Up(
-        cluster=(
-            wait_until_ready(target, cluster_id, report=report)
-            if wait
-            else target.backend.describe(cluster_id)
-        ),
+        cluster=cluster,
         name=name,
         reused=reused,
         spec=spec,
         changes=what_differs(target, resolved, spec) if reused and spec else (),
     )
+
+
+def _find_or_launch(target: Target, resolved: Resolved, name: str, report: Report) -> Launched:
+    live = find_live(target, name)
+    if live is not None and live.name is not None:
+        report(Note(f"Cluster {name} is there already: {live.id}, {live.state}."))
+        launch_id = live.name.launch_id
+        return Launched(live.id, launch_id, read_intent(target, launch_id), reused=True)
+    launched = launch(target, resolved, name=name, report=report)
+    verb = "Joined" if launched.reused else "Asked for"
+    report(Note(f"{verb} cluster {name} on {target.label}: {launched.cluster_id}."))
+    return launched

@@ -20,20 +20,6 @@ _DEADLINES = {  # far beyond what is usual; EMR itself gives up on capacity afte
 Until = Callable[[ClusterState], bool]
 
 
-def wait_until_ready(target: Target, cluster_id: str, *, report: Report) -> Cluster:
-    """Wait until the cluster takes steps.
-
-    Raises:
-        ClusterFailedError: it ended instead, or is stuck.
-    """
-    cluster = wait_for_cluster(
-        target, cluster_id, lambda state: not state.is_starting, report=report
-    )
-    if not cluster.state.takes_steps:
-        raise cluster_failed(cluster)
-    return cluster
-
-
 def wait_until_gone(target: Target, cluster_id: str, *, report: Report) -> Cluster:
     """Wait until nothing of the cluster runs any more.
 
@@ -49,8 +35,8 @@ def wait_for_cluster(target: Target, cluster_id: str, until: Until, *, report: R
     Raises:
         ClusterFailedError: it stayed in one state past that state's deadline.
     """
-    started = state_since = target.clock.now()
     cluster = target.backend.describe(cluster_id)
+    started = state_since = target.clock.now()  # after the first answer, which may set the clock
     for pause in target.pace.steps():
         if until(cluster.state):
             return cluster
@@ -92,8 +78,10 @@ _WHAT_TO_DO = {  # by EMR's ClusterStateChangeReasonCode
 
 def _stuck(cluster: Cluster) -> ClusterFailedError:
     deadline = _DEADLINES[cluster.state] // timedelta(minutes=1)
+    reason = f" EMR says: {cluster.reason}" if cluster.reason else ""
     return ClusterFailedError(
-        f"Cluster {_call(cluster)} has been {cluster.state} for more than {deadline} minutes.",
+        f"Cluster {_call(cluster)} has been {cluster.state} for more than {deadline} minutes."
+        f"{reason}",
         hint=f"End it with: selfserve down {cluster.id}",
     )
 
