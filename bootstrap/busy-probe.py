@@ -18,6 +18,7 @@ What it decides is in `journalctl -u selfserve-busy-probe`. The installed progra
     busy-probe look ...       what the timer runs
     busy-probe at-work ...    prints what is at work, or may be; exit code 0: nothing,
                               10: something, 11: not known. max-age.sh asks this.
+    busy-probe claim ...      tells submitters that the cluster is ending; the same codes.
 
 Standard library only, and Python 3.7, the oldest on EMR 6. It reads and never ends anything.
 """
@@ -32,6 +33,7 @@ import re
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -44,7 +46,7 @@ Ask = Callable[..., Any]
 Found = Dict[str, Optional["Seen"]]
 """By the engine's word; None for one that does not answer."""
 
-COMMANDS = ("install", "look", "at-work")
+COMMANDS = ("install", "look", "at-work", "claim")
 NOTHING, SOMETHING, UNKNOWN = 0, 10, 11
 BEAT_EVERY_S = 300
 LEASE_S = 600
@@ -325,22 +327,76 @@ def write_beat(options: argparse.Namespace, beat: Dict[str, Any]) -> bool:
     return True
 
 
-def read_holds(options: argparse.Namespace) -> int:
-    """How many runs are being submitted to this cluster, by its `selfserve.core.lease`.
+class Lease(NamedTuple):
+    """The cluster's lease, as `selfserve.core.lease` has it, and its object's version."""
 
-    Raises OSError, ValueError, LookupError or TypeError if that cannot be told.
-    """
-    uri = options.leases + _cluster_id(options) + ".json"
-    command = ["aws", "s3", "cp", "--only-show-errors", uri, "-"]
-    done = subprocess.run(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False, timeout=50
-    )
-    if done.returncode != 0 and b"(404)" in done.stderr:
-        return 0  # nobody has ever submitted to it
+    document: Dict[str, Any]
+    etag: Optional[str]
+    """None if nobody has ever taken it."""
+
+    def is_held(self) -> bool:
+        """Whether a run is being submitted, or a sweep is ending the cluster."""
+        ending = self.document["ending"]
+        others = [ending] if ending and ending["sweep_id"] != "max-age" else []
+        taken = [datetime.fromisoformat(one["since"]) for one in self.document["holds"] + others]
+        return any(time.time() - since.timestamp() < LEASE_S for since in taken)
+
+
+def read_lease(options: argparse.Namespace) -> Lease:
+    """Raises OSError, ValueError, LookupError or TypeError if it cannot be told."""
+    with tempfile.NamedTemporaryFile() as body:
+        done = _s3api("get-object", options, body.name, "--query", "ETag", "--output", "text")
+        if done.returncode != 0 and b"NoSuchKey" in done.stderr:
+            return Lease({"fence": 0, "holds": [], "ending": None}, None)
+        if done.returncode != 0:
+            raise OSError(done.stderr.decode("utf-8", "replace").strip())
+        return Lease(json.load(body), done.stdout.decode("ascii").strip())
+
+
+def claim(options: argparse.Namespace) -> int:
+    """Tell submitters that the cluster is ending, unless one of them was faster."""
+    if not options.leases:
+        return NOTHING
+    try:
+        lease = read_lease(options)
+        if lease.is_held():
+            print("at work: a run being submitted, or a sweep")
+            return SOMETHING
+        since = datetime.now(timezone.utc).isoformat()
+        document = {
+            "fence": lease.document["fence"] + 1,
+            "by": "max-age-" + since,  # no two writes are alike
+            "holds": [],
+            "ending": {"sweep_id": "max-age", "since": since},
+        }
+        condition = ["--if-match", lease.etag] if lease.etag else ["--if-none-match", "*"]
+        with tempfile.NamedTemporaryFile() as body:
+            body.write(json.dumps(document).encode("utf-8"))
+            body.flush()
+            done = _s3api("put-object", options, "--body", body.name, *condition)
+    except (OSError, ValueError, LookupError, TypeError, subprocess.SubprocessError) as error:
+        print(f"its lease cannot be taken: {error}")
+        return UNKNOWN
+    if b"Unknown options" in done.stderr:  # an AWS CLI from before conditional writes
+        print("this AWS CLI cannot take a lease: going by what is read")
+        return NOTHING
     if done.returncode != 0:
-        raise OSError(done.stderr.decode("utf-8", "replace").strip())
-    taken = [datetime.fromisoformat(hold["since"]) for hold in json.loads(done.stdout)["holds"]]
-    return sum(time.time() - since.timestamp() < LEASE_S for since in taken)
+        print("its lease was not to be had: " + done.stderr.decode("utf-8", "replace").strip())
+    return NOTHING if done.returncode == 0 else UNKNOWN
+
+
+def _s3api(
+    command: str, options: argparse.Namespace, *arguments: str
+) -> subprocess.CompletedProcess[bytes]:
+    bucket, _, prefix = options.leases[len("s3://") :].partition("/")
+    key = prefix + _cluster_id(options) + ".json"
+    return subprocess.run(
+        ["aws", "s3api", command, "--bucket", bucket, "--key", key, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        check=False,
+        timeout=50,
+    )
 
 
 def _cluster_id(options: argparse.Namespace) -> str:
@@ -351,11 +407,14 @@ def _cluster_id(options: argparse.Namespace) -> str:
 def at_work(options: argparse.Namespace) -> int:
     """Print what is at work, or may be. Changes nothing."""
     found = see(options, State(options.root / STATE).answered)
+    if not found:
+        print("not known: no engine answers")
+        return UNKNOWN
     words = {word: engine.called for word, engine in ENGINES.items()}
     if options.leases:
-        words["submitting"] = "run being submitted"
+        words["submitting"] = "run being submitted, or sweep"
         try:
-            found["submitting"] = Seen(read_holds(options), {})
+            found["submitting"] = Seen(int(read_lease(options).is_held()), {})
         except (OSError, ValueError, LookupError, TypeError, subprocess.SubprocessError) as error:
             print(f"its lease cannot be read: {error}")
             found["submitting"] = None
@@ -421,6 +480,8 @@ def main(arguments: List[str]) -> int:
         return look(options)
     if command == "at-work":
         return at_work(options)
+    if command == "claim":
+        return claim(options)
     return install(options, arguments)
 
 

@@ -55,14 +55,18 @@ is_refused() {
 }
 
 keep_if_engines_work() {
-  local said status=0
   if [[ -e $busy_file ]] && (($(date +%s) - $(stat --format=%Y "$busy_file") < 300)); then
     keep "$busy_file was touched in the last five minutes"
   fi
   [[ -x $programs/busy-probe ]] || keep "nothing tells what is at work: busy-probe.py is not installed"
-  said=$("$programs/busy-probe" at-work "@$programs/busy-probe.args" 2>&1) || status=$?
+  keep_unless_probe_agrees at-work
+}
+
+keep_unless_probe_agrees() {
+  local said status=0
+  said=$("$programs/busy-probe" "$1" "@$programs/busy-probe.args" 2>&1) || status=$?
   case $status in
-    0) ;;
+    0) [[ -z $said ]] || echo "$said" ;;
     10) keep "$said" ;;
     *) keep "it is not known to be idle: $said" ;;
   esac
@@ -83,8 +87,13 @@ keep_if_steps_are_open() {
   fi
 }
 
+# Prints True, False or unknown.
+protection() {
+  aws emr describe-cluster --region "$region" --cluster-id "$cluster" \
+    --query Cluster.TerminationProtected --output text 2>"$errors" || echo unknown
+}
+
 end_cluster() {
-  local protected
   if aws emr terminate-clusters --region "$region" --cluster-ids "$cluster" 2>"$errors"; then
     echo "over age: asked EMR to end $cluster"
     exit 0
@@ -93,20 +102,14 @@ end_cluster() {
     keep "$cluster is protected from termination"
   fi
   is_refused || keep "EMR did not take the request, try again in a minute: $(<"$errors")"
-  # Shutting down would not ask for protection, so we do.
-  protected=$(aws emr describe-cluster --region "$region" --cluster-id "$cluster" \
-    --query Cluster.TerminationProtected --output text 2>"$errors") || protected=unknown
-  case ${protected,,} in
-    false) ;;
-    true) keep "$cluster is protected from termination" ;;
-    *) keep "it cannot be ended: the instance profile needs elasticmapreduce:TerminateJobFlows" ;;
-  esac
+  # Shutting down does not ask for protection.
+  [[ $1 == False ]] || keep "it cannot be ended: the instance profile needs elasticmapreduce:TerminateJobFlows"
   echo "over age: the instance profile may not end $cluster; shutting the primary node down"
   shutdown --poweroff now
 }
 
 look() {
-  local token
+  local token protected
   (($(date +%s) >= number)) || exit 0
   errors=$(mktemp)
   readonly errors
@@ -118,8 +121,14 @@ look() {
     --header "X-aws-ec2-metadata-token: $token") || keep "the node's region is not known"
   cluster=$(grep -Eo '"jobFlowId": *"j-[A-Z0-9]+"' "$job_flow" | grep -Eo 'j-[A-Z0-9]+')
   readonly region cluster
-  keep_if_steps_are_open # last, right before the end
-  end_cluster
+  keep_if_steps_are_open
+  protected=$(protection)
+  [[ $protected != True ]] || keep "$cluster is protected from termination"
+  # From now on nobody submits to it. Where the end may be refused again and again, that
+  # would be for ever.
+  [[ $protected != False ]] || keep_unless_probe_agrees claim
+  keep_if_steps_are_open # once more, right before the end
+  end_cluster "$protected"
 }
 
 # When the cluster's age began: EMR's own time stamp, if it makes sense.

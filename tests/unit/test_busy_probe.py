@@ -14,7 +14,7 @@ import pytest
 from fake_node import BEATS, BOOTSTRAP, CLUSTER, LEASES, Node, fake_node
 from selfserve.core.beat import parse_beat
 from selfserve.core.idle import Engine
-from selfserve.core.lease import Hold, Lease, to_bytes
+from selfserve.core.lease import Ending, Hold, Lease, from_bytes, is_ending, to_bytes
 
 NOTHING, SOMETHING, UNKNOWN = 0, 10, 11
 STATE = "var/lib/selfserve/busy-probe.json"
@@ -76,7 +76,7 @@ SITUATIONS = [
         {"queries": 503, "yarn": [app(containers=2)]}, {"queries": None, "yarn": 1}, SOMETHING,
         id="busy-is-said-before-unknown",
     ),
-    pytest.param({}, {}, NOTHING, id="nothing-is-installed"),
+    pytest.param({}, {}, UNKNOWN, id="no-engine-answers"),
 ]  # fmt: skip
 
 
@@ -264,38 +264,73 @@ def test_memory_that_is_damaged_is_begun_anew(node: Node) -> None:
 
 
 NOW = datetime.now(UTC)
+LONG_AGO = NOW - timedelta(hours=1)
+LEASE = [
+    pytest.param(None, NOTHING, id="never-used"),
+    pytest.param(Lease(3), NOTHING, id="nobody-holds-it"),
+    pytest.param(Lease(3, (Hold("r-1", "ada", NOW),)), SOMETHING, id="held"),
+    pytest.param(Lease(3, (Hold("r-1", "ada", LONG_AGO),)), NOTHING, id="held-long-ago"),
+    pytest.param(Lease(3, (), Ending("sw-1", NOW)), SOMETHING, id="a-sweep-ends-it"),
+    pytest.param(Lease(3, (), Ending("max-age", NOW)), NOTHING, id="we-end-it"),
+    pytest.param(b"{}", UNKNOWN, id="damaged"),
+    pytest.param("An error occurred (AccessDenied)", UNKNOWN, id="may-not-be-read"),
+]
 
 
-@pytest.mark.parametrize(
-    ("lease", "exit_code"),
-    [
-        pytest.param(None, NOTHING, id="never-used"),
-        pytest.param(Lease(3), NOTHING, id="nobody-holds-it"),
-        pytest.param(Lease(3, (Hold("r-1", "ada", NOW),)), SOMETHING, id="held"),
-        pytest.param(
-            Lease(3, (Hold("r-1", "ada", NOW - timedelta(hours=1)),)), NOTHING, id="held-long-ago"
-        ),
-        pytest.param(b"{}", UNKNOWN, id="damaged"),
-        pytest.param("fatal error: Access Denied (403)", UNKNOWN, id="may-not-be-read"),
-    ],
-)
+def keep_lease(node: Node, lease: Lease | bytes | str | None) -> None:
+    match lease:
+        case Lease():
+            node.lease.write_bytes(to_bytes(lease, by="r-1"))
+        case bytes():
+            node.lease.write_bytes(lease)
+        case str():
+            node.aws("get-lease", refuses=lease)
+
+
+@pytest.mark.parametrize(("lease", "exit_code"), LEASE)
 def test_a_run_that_is_being_submitted_is_work(
     node: Node, lease: Lease | bytes | str | None, exit_code: int
 ) -> None:
-    match lease:
-        case None:
-            node.aws("get-lease", refuses="fatal error: ... (404) when calling HeadObject")
-        case Lease():
-            node.aws("get-lease", says=to_bytes(lease, by="r-1").decode())
-        case bytes():
-            node.aws("get-lease", says=lease.decode())
-        case str():
-            node.aws("get-lease", refuses=lease)
+    node.serve(yarn=[])
+    keep_lease(node, lease)
 
     asked = node.probe("at-work", "--leases", LEASES)
 
     assert asked.returncode == exit_code, asked.stdout
-    assert node.calls == [f"aws s3 cp --only-show-errors {LEASES}{CLUSTER}.json -"]
+    [call] = node.calls
+    key = f"selfserve/leases/{CLUSTER}.json"
+    assert call.startswith(f"aws s3api get-object --bucket lake --key {key} /")
+
+
+@pytest.mark.parametrize(("lease", "exit_code"), LEASE)
+def test_a_lease_is_claimed_unless_somebody_has_it(
+    node: Node, lease: Lease | bytes | str | None, exit_code: int
+) -> None:
+    keep_lease(node, lease)
+
+    asked = node.probe("claim", "--leases", LEASES)
+
+    assert asked.returncode == exit_code, asked.stdout
+    puts = [call for call in node.calls if "put-object" in call]
+    assert len(puts) == (exit_code == NOTHING)
+    if puts:
+        assert puts[0].endswith('--if-match "etag-1"' if lease else "--if-none-match *")
+        left = from_bytes(node.lease.read_bytes())
+        assert left.fence == (4 if isinstance(lease, Lease) else 1)
+        assert is_ending(left, datetime.now(UTC))
+
+
+@pytest.mark.parametrize(
+    ("refusal", "exit_code"),
+    [
+        pytest.param("An error occurred (PreconditionFailed)", UNKNOWN, id="lost-the-race"),
+        pytest.param("Unknown options: --if-none-match, *", NOTHING, id="an-old-aws-cli"),
+    ],
+)
+def test_a_lease_that_cannot_be_written(node: Node, refusal: str, exit_code: int) -> None:
+    node.aws("put-lease", refuses=refusal)
+
+    assert node.probe("claim", "--leases", LEASES).returncode == exit_code
 
 
 def test_what_is_installed_does_what_was_asked_for(node: Node) -> None:

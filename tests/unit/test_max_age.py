@@ -6,12 +6,14 @@ import re
 import shlex
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from fake_node import BOOTSTRAP, CLUSTER, LEASES, Node, fake_node
+from selfserve.core.lease import from_bytes, is_ending
 
 PAST, FUTURE = "1000000000", "99999999999"
 LIST = (
@@ -39,6 +41,7 @@ def node(tmp_path: Path) -> Iterator[Node]:
     with fake_node(tmp_path) as node:
         node.serve(yarn=[])
         node.install_probe()
+        node.aws("describe-cluster", says="False")
         yield node
 
 
@@ -79,11 +82,6 @@ def without_probe(node: Node) -> None:
     (node.root / "usr/local/lib/selfserve/busy-probe").unlink()
 
 
-def held(node: Node) -> None:
-    node.install_probe("--leases", LEASES)
-    node.aws("get-lease", refuses="Access Denied")
-
-
 WORKER = {"state": "RUNNING", "runningContainers": 4}
 OPEN = {"state": "RUNNING", "runningContainers": 1}
 SESSION = {"id": 1, "state": "idle"}
@@ -104,40 +102,38 @@ KEPT: list[Any] = [
         serving(queries=503), [], "not known to be idle: no answer about queries: <HTTPError 503",
         id="the-coordinator-does-not-answer",
     ),
-    pytest.param(held, [f"aws s3 cp --only-show-errors {LEASES}{CLUSTER}.json -"],
-                 "its lease cannot be read", id="a-lease-that-cannot-be-read"),
     pytest.param(touched(4), [], "isbusy was touched", id="somebody-says-so"),
     pytest.param(without_probe, [], "busy-probe.py is not installed", id="nothing-can-be-seen"),
+    pytest.param(refusing(describe_cluster="True"), [LIST, ASK], "protected", id="protected"),
     pytest.param(
-        refusing("terminate-clusters", text=PROTECTED), [LIST, END], "protected", id="protected"
+        refusing("terminate-clusters", text=PROTECTED), [LIST, ASK, LIST, END], "protected",
+        id="protected-a-moment-ago",
     ),
     pytest.param(
-        refusing("terminate-clusters", describe_cluster="True"), [LIST, END, ASK], "protected",
-        id="protected-and-may-not-end-itself",
-    ),
-    pytest.param(
-        refusing("terminate-clusters", "describe-cluster"), [LIST, END, ASK],
+        refusing("terminate-clusters", "describe-cluster"), [LIST, ASK, LIST, END],
         "needs elasticmapreduce:TerminateJobFlows", id="protection-is-not-known",
     ),
     pytest.param(
-        refusing("terminate-clusters", text=THROTTLED), [LIST, END], "try again", id="throttled"
+        refusing("terminate-clusters", text=THROTTLED), [LIST, ASK, LIST, END], "try again",
+        id="throttled",
     ),
 ]  # fmt: skip
 
+ENDS = [LIST, ASK, LIST, END]
 ENDED: list[Any] = [
-    pytest.param(lambda _: None, [LIST, END], "asked EMR to end", id="nothing-works"),
-    pytest.param(steps("None"), [LIST, END], "asked EMR to end", id="no-steps-as-text"),
-    pytest.param(touched(6), [LIST, END], "asked EMR", id="somebody-said-so-long-ago"),
+    pytest.param(lambda _: None, ENDS, "asked EMR to end", id="nothing-works"),
+    pytest.param(steps("None"), ENDS, "asked EMR to end", id="no-steps-as-text"),
+    pytest.param(touched(6), ENDS, "asked EMR", id="somebody-said-so-long-ago"),
     pytest.param(
-        serving(yarn=[OPEN, OPEN], livy=[SESSION], kernels=[KERNEL]), [LIST, END], "asked EMR",
+        serving(yarn=[OPEN, OPEN], livy=[SESSION], kernels=[KERNEL]), ENDS, "asked EMR",
         id="sessions-are-merely-open",
     ),
     pytest.param(
-        serving(queries=[{"state": "FINISHED"}]), [LIST, END], "asked EMR", id="queries-are-over"
+        serving(queries=[{"state": "FINISHED"}]), ENDS, "asked EMR", id="queries-are-over"
     ),
-    pytest.param(refusing("list-steps"), [LIST, END], "asked EMR", id="no-process-of-a-step"),
+    pytest.param(refusing("list-steps"), ENDS, "asked EMR", id="no-process-of-a-step"),
     pytest.param(
-        refusing("terminate-clusters", describe_cluster="False"), [LIST, END, ASK, POWER_OFF],
+        refusing("terminate-clusters"), [*ENDS, POWER_OFF],
         "shutting the primary node down", id="may-not-end-itself",
     ),
 ]  # fmt: skip
@@ -179,7 +175,47 @@ def test_work_is_waited_for_and_then_it_ends(node: Node) -> None:
 
     node.max_age("look", PAST)
 
-    assert node.calls == [LIST, END]
+    assert node.calls == ENDS
+
+
+def test_nobody_can_submit_to_it_from_before_the_last_look_at_its_steps(node: Node) -> None:
+    node.install_probe("--leases", LEASES)
+
+    node.max_age("look", PAST)
+
+    done = [call.split()[2] for call in node.calls]
+    assert done == [
+        "get-object", "list-steps", "describe-cluster", "get-object", "put-object", "list-steps",
+        "terminate-clusters",
+    ]  # fmt: skip
+    assert is_ending(from_bytes(node.lease.read_bytes()), datetime.now(UTC))
+
+
+def test_whoever_takes_the_lease_first_has_it(node: Node) -> None:
+    node.install_probe("--leases", LEASES)
+    node.aws("put-lease", refuses="An error occurred (PreconditionFailed)")
+
+    done = node.max_age("look", PAST)
+
+    assert "its lease was not to be had" in done.stdout
+    assert END not in node.calls
+
+
+@pytest.mark.parametrize(
+    "arrange",
+    [
+        pytest.param(refusing(describe_cluster="True"), id="protected"),
+        pytest.param(refusing("describe-cluster", "terminate-clusters"), id="may-not-end-itself"),
+        pytest.param(steps("s-1"), id="a-step-is-open"),
+    ],
+)
+def test_a_cluster_that_goes_on_can_be_submitted_to(node: Node, arrange: Arrange) -> None:
+    node.install_probe("--leases", LEASES)
+    arrange(node)
+
+    node.max_age("look", PAST)
+
+    assert not node.lease.exists()
 
 
 def test_without_the_nodes_metadata_nothing_ends(node: Node) -> None:
@@ -241,7 +277,7 @@ def test_a_deadline_survives_a_reboot(node: Node) -> None:
         in (node.root / "etc/systemd/system/selfserve-max-age.timer").read_text()
     )
     assert done.returncode == 0, done.stderr
-    assert node.calls[2:] == [LIST, END]
+    assert node.calls[2:] == ENDS
 
 
 def test_other_nodes_are_left_alone(node: Node) -> None:
