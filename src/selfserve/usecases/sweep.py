@@ -46,8 +46,9 @@ from selfserve.usecases.sweep_memory import SharedMemory
 from selfserve.usecases.target import Target
 
 _ENDED_AT_ONCE = 100
-_LOOKED_AT_ONCE = 500
-"""After so many looks they are written down, so that little is lost if the sweep dies."""
+_LOOKED_AT_ONCE = 200
+"""After so many looks they are written down, so that little is lost if the sweep dies. Lambda
+ends it after 15 minutes, in which EMR's default rates admit 450 looks."""
 
 
 def sweep(target: Target, policy: SweepPolicy, report: Report = quiet) -> SweepReport:
@@ -141,7 +142,11 @@ class _Sweep:
     def _end(self, due: Sequence[str]) -> None:
         """End those that are to end, oldest end first, as many as this period still admits."""
         ender = Ender(
-            self._target, self._id, self._policy.to_idle_policy(), dry_run=self._policy.dry_run
+            self._target,
+            self._id,
+            self._policy.to_idle_policy(),
+            listed={cluster.id: cluster for _, cluster in self._ours},
+            dry_run=self._policy.dry_run,
         )
         left = list(due)
         try:
