@@ -10,6 +10,7 @@ import pytest
 from fakes import AT_ONCE, LIKE_EMR, FakeBackend, FakeClock, MemoryStore
 from selfserve.core import lease as leases
 from selfserve.core.cluster import ClusterState, StepState
+from selfserve.core.launch import LaunchSpec
 from selfserve.core.lease import LEASE_TIME
 from selfserve.core.naming import TAG_SHARED, lease_key
 from selfserve.core.resolve import Resolved
@@ -372,6 +373,26 @@ def test_the_next_who_comes_takes_the_next_slot(house: House) -> None:
     assert house.launched() == 3
     assert sorted([place.cluster_id for place in places].count(one) for one in
                   {place.cluster_id for place in places}) == [2, 4, 4]  # fmt: skip
+
+
+def test_a_launcher_whose_cluster_has_filled_up_meanwhile_goes_on_to_the_next(
+    house: House,
+) -> None:
+    launch, rivals = house.backend.launch, list[Run]()
+
+    def launch_and_be_overtaken(spec: LaunchSpec) -> str:
+        cluster_id = launch(spec)
+        house.backend.launch = launch  # type: ignore[method-assign]
+        rivals.append(house.submit(who=house.user("eve")))
+        return cluster_id
+
+    house.backend.launch = launch_and_be_overtaken  # type: ignore[method-assign]
+
+    run = house.submit(Joining.ALWAYS)
+
+    assert rivals[0].submission.joined
+    assert run.placement.cluster_id != rivals[0].placement.cluster_id
+    assert house.launched() == 2
 
 
 def test_whoever_waits_for_a_cluster_that_never_comes_starts_one(house: House) -> None:
