@@ -1,13 +1,13 @@
 """A team's clusters in memory, for tests of the sweep: they idle, work, and beat."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 from fakes import FakeBackend, FakeClock, MemoryStore
 from selfserve.core.beat import Beat, format_beat
-from selfserve.core.cluster import Cluster, StepState
+from selfserve.core.cluster import Cluster, Step, StepState
 from selfserve.core.idle import Engine
 from selfserve.core.launch import StepSpec
 from selfserve.core.naming import beat_key
@@ -21,6 +21,8 @@ from targets import make_target, resolve_small
 
 PERIOD = timedelta(minutes=10)
 STEP = StepSpec("a step", ("true",))
+STEP_PATH = (StepState.PENDING, StepState.RUNNING, StepState.COMPLETED)
+"""What a step of `FakeBackend` passes through, one look after another."""
 
 
 def nothing(method: str) -> None:
@@ -34,12 +36,18 @@ class WatchedBackend(FakeBackend):
     def __init__(self, clock: FakeClock) -> None:
         super().__init__(clock)
         self.seen_as: Callable[[Cluster], Cluster] = lambda cluster: cluster
+        self.listed_as: Callable[[list[Step]], list[Step]] = lambda steps: steps
         self.before: Callable[[str], None] = nothing
         self.terminated: list[list[str]] = []
         """The ids of each call that ended clusters."""
 
     def describe(self, cluster_id: str) -> Cluster:
         return self.seen_as(super().describe(cluster_id))
+
+    def list_steps(
+        self, cluster_id: str, *, states: Sequence[StepState] = (), most: int | None = None
+    ) -> list[Step]:
+        return self.listed_as(super().list_steps(cluster_id, states=states, most=most))
 
     def terminate(self, cluster_ids: list[str]) -> None:  # type: ignore[override]
         super().terminate(cluster_ids)

@@ -42,6 +42,8 @@ _KNOWN = st.builds(
     idle=_DURATIONS,
     max_age=_DURATIONS,
     is_ours=st.booleans(),
+    applications=st.just(("Spark", "Livy")),
+    release=st.just("emr-7.13.0"),
 )
 _IDS = st.sampled_from(["j-1", "j-2", "j-3", "j-4"])
 _MEMORIES = st.builds(

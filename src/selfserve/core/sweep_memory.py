@@ -37,6 +37,9 @@ class Known:
     """Why nobody will use it again."""
     idle: timedelta | None = None
     max_age: timedelta | None = None
+    applications: tuple[str, ...] = ()
+    release: str | None = None
+    """None, as are no applications, unless the look has warned."""
     is_ours: bool = True
     """Whether its tags say what its name says."""
 
@@ -200,6 +203,8 @@ def _to_known(fields: dict[str, Any]) -> Known:
         action=IdleAction(fields["action"]),
         reason=str(fields["reason"]),
         orphaned=fields.get("orphaned"),
+        applications=tuple(fields.get("applications", ())),
+        release=fields.get("release"),
         is_ours=bool(fields["is_ours"]),
     )
 
@@ -219,4 +224,6 @@ def _to_fields(known: Known) -> dict[str, object]:
             fields[key] = duration.total_seconds()
     if known.orphaned is not None:
         fields["orphaned"] = known.orphaned
+    if known.release is not None:
+        fields |= {"applications": known.applications, "release": known.release}
     return fields

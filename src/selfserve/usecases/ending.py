@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from selfserve.core.cluster import ClusterSummary
 from selfserve.core.idle import Activity, Decision, IdleAction, IdlePolicy, decide_idle
 from selfserve.core.lease import (
     ACT_WITHIN,
@@ -20,10 +21,11 @@ from selfserve.core.lease import (
 from selfserve.core.naming import lease_key
 from selfserve.core.run import run_id_of_step
 from selfserve.core.sweep_report import NOT_OUR_TAGS, Verdict
+from selfserve.core.sweeping import SweepPolicy
 from selfserve.errors import AwsError, NotFoundError, RefusedByPolicyError
-from selfserve.usecases.activity import Seen, Signs, look_at
-from selfserve.usecases.clusters import is_tagged_ours
+from selfserve.usecases.activity import Seen, look_again, look_at
 from selfserve.usecases.leases import Version, read_lease
+from selfserve.usecases.signs import Signs
 from selfserve.usecases.target import Target
 
 _AT_ONCE = 10  # TerminateJobFlows' limit
@@ -53,7 +55,7 @@ class _Doomed:
 
     @property
     def id(self) -> str:
-        return self.seen.cluster.id
+        return self.seen.cluster_id
 
     def outcome(self, verdict: Verdict, decision: Decision | None = None) -> Outcome:
         seen = self.seen
@@ -61,13 +63,20 @@ class _Doomed:
 
 
 class Ender:
-    """Ends the clusters of one sweep. With `dry_run` it only looks."""
+    """Ends clusters of one sweep, which has `listed` them. In a dry run it only looks."""
 
-    def __init__(self, target: Target, sweep_id: str, policy: IdlePolicy, *, dry_run: bool) -> None:
+    def __init__(
+        self,
+        target: Target,
+        sweep_id: str,
+        policy: SweepPolicy,
+        listed: Mapping[str, ClusterSummary],
+    ) -> None:
         self._target = target
+        self._listed = listed
         self._sweep_id = sweep_id
-        self._policy = policy
-        self._dry_run = dry_run
+        self._policy = policy.to_idle_policy()
+        self._dry_run = policy.dry_run
         self._failed_in_a_row = 0
         self.failures: list[str] = []
         self.calls = 0
@@ -128,17 +137,20 @@ class Ender:
     ) -> "_Doomed | Outcome":
         if not self._dry_run:
             signs = replace(signs, lease=version.lease)
-        self.calls += 2
-        seen = look_at(self._target, cluster_id, signs, self._policy)
+        self.calls += 1
+        seen = look_again(self._target, self._listed[cluster_id], signs, self._policy)
+        if seen is None:
+            self.calls += 2
+            seen = look_at(self._target, cluster_id, signs, self._policy)
         decision = decide_idle(seen.activity, seen.policy, self._target.clock.now())
         doomed = _Doomed(seen, decision, version, since)
-        if not is_tagged_ours(self._target, seen.cluster):
+        if not seen.is_ours:
             self._spare(cluster_id, version)
             why = Decision(IdleAction.KEEP, NOT_OUR_TAGS)
             return doomed.outcome(Verdict.FOREIGN, why)
         if decision.action is not IdleAction.END:
             self._spare(cluster_id, version)
-            is_gone = not seen.cluster.state.is_live
+            is_gone = not seen.state.is_live
             return doomed.outcome(Verdict.ENDING if is_gone else Verdict.SPARED)
         return doomed
 

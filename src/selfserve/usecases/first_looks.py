@@ -8,8 +8,8 @@ from selfserve.core.sweep_memory import Known
 from selfserve.core.sweep_report import NOT_OUR_TAGS, Verdict
 from selfserve.core.sweeping import to_foreign, to_known
 from selfserve.errors import AwsError, NotFoundError
-from selfserve.usecases.activity import Signs, look_at
-from selfserve.usecases.clusters import is_tagged_ours
+from selfserve.usecases.activity import look_at
+from selfserve.usecases.signs import Signs
 from selfserve.usecases.target import Target
 
 _GIVE_UP_AFTER = 3
@@ -57,13 +57,16 @@ class FirstLooks:
         seen = look_at(self._target, cluster_id, signs, self._policy)
         now = self._target.clock.now()
         decision = decide_idle(seen.activity, seen.policy, now)
-        if not is_tagged_ours(self._target, seen.cluster):
+        if not seen.is_ours:
             known = to_foreign(NOT_OUR_TAGS, now)
             self.known[cluster_id] = known
             self.found[cluster_id] = (Verdict.FOREIGN, known.decision)
             return
         if decision.action is IdleAction.END:  # its time had not come by what was remembered
             decision = replace(decision, action=IdleAction.WARN)
-        self.known[cluster_id] = to_known(decision, seen.activity, seen.policy, now)
+        known = to_known(decision, seen.activity, seen.policy, now)
+        if known.warned is not None:
+            known = replace(known, applications=seen.applications, release=seen.release)
+        self.known[cluster_id] = known
         verdict = Verdict.KEEP if decision.action is IdleAction.KEEP else Verdict.WARN
         self.found[cluster_id] = (verdict, decision)

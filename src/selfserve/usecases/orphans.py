@@ -16,8 +16,8 @@ from selfserve.core.run import Placement, is_run_id, placement_key, run_id_of_st
 from selfserve.core.run_json import to_json
 from selfserve.core.sweeping import SweepPolicy
 from selfserve.errors import AwsError, NotFoundError
-from selfserve.usecases.activity import map_parallel
 from selfserve.usecases.claims import Claim
+from selfserve.usecases.signs import map_parallel
 from selfserve.usecases.target import Target
 
 _LAUNCH_TAKES = timedelta(minutes=15)

@@ -14,9 +14,10 @@ from selfserve.core.naming import ClusterName
 from selfserve.core.price import estimate_cost
 from selfserve.core.sweep_memory import Known
 from selfserve.core.sweeping import retell
-from selfserve.usecases.activity import gather_signs, look_at
+from selfserve.usecases.activity import look_at
 from selfserve.usecases.clusters import RECENT, list_ours, no_cluster
 from selfserve.usecases.launching import read_intent
+from selfserve.usecases.signs import gather_signs
 from selfserve.usecases.sweep_memory import read_memory
 from selfserve.usecases.target import Target
 

@@ -36,12 +36,12 @@ from selfserve.core.sweeping import (
     to_known,
 )
 from selfserve.errors import AwsError
-from selfserve.usecases.activity import Signs, gather_signs
 from selfserve.usecases.clusters import list_ours
 from selfserve.usecases.ending import Ender, Outcome
 from selfserve.usecases.first_looks import FirstLooks
 from selfserve.usecases.orphans import find_orphans, place_lost_runs
 from selfserve.usecases.progress import Note, Report, Waiting, quiet
+from selfserve.usecases.signs import Signs, gather_signs
 from selfserve.usecases.sweep_memory import SharedMemory
 from selfserve.usecases.target import Target
 
@@ -141,13 +141,8 @@ class _Sweep:
 
     def _end(self, due: Sequence[str]) -> None:
         """End those that are to end, oldest end first, as many as this period still admits."""
-        ender = Ender(
-            self._target,
-            self._id,
-            self._policy.to_idle_policy(),
-            listed={cluster.id: cluster for _, cluster in self._ours},
-            dry_run=self._policy.dry_run,
-        )
+        listed = {cluster.id: cluster for _, cluster in self._ours}
+        ender = Ender(self._target, self._id, self._policy, listed)
         left = list(due)
         try:
             while left and (granted := self._reserve(left)):
