@@ -53,7 +53,7 @@ class Placing:
         """
         run_id = make_run_id(self.target.clock.now(), secrets.token_hex(3))
         run = self._hand_over_to_known(run_id) or self._find_and_hand_over(run_id)
-        _write_down_place(self.target, run, self.report)
+        write_down_place(self.target, run, self.report)
         return run
 
     def _hand_over_to_known(self, run_id: str) -> Run | None:
@@ -170,8 +170,8 @@ def _store(target: Target, upload: Upload) -> None:
         target.store.put(upload.key, upload.body)
 
 
-def _write_down_place(target: Target, run: Run, report: Report) -> None:
-    """EMR has the run already: to fail now would only invite a second submission."""
+def write_down_place(target: Target, run: Run, report: Report) -> None:
+    """Store where the run is. EMR has it: to fail now would only invite a second submission."""
     try:
         save_placement(target.store, run)
     except AwsError as error:

@@ -4,7 +4,9 @@ from collections.abc import Callable
 
 from selfserve.core.run import Submission
 from selfserve.errors import InterruptedByUserError
+from selfserve.usecases.attempts import Attempts
 from selfserve.usecases.cancel import cancel, cancel_unplaced, how_to_finish
+from selfserve.usecases.elsewhere import place_elsewhere
 from selfserve.usecases.follow import Emit, FinishedRun, follow
 from selfserve.usecases.placing import OnPrepared
 from selfserve.usecases.progress import Report, quiet
@@ -20,6 +22,7 @@ def submit_and_follow(
     """Run a job and pass its output to `emit` until it is over; see `submit` and `follow`.
 
     `start` hands the job over; `what` is what stands after `selfserve submit` to do so again.
+    A run whose own cluster EC2 had no capacity for is placed on another, as a run of its own.
     Ctrl-C cancels the run, waits for that, and ends a cluster that was made for it; a
     second Ctrl-C leaves at once.
 
@@ -28,9 +31,15 @@ def submit_and_follow(
     """
     prepared: list[Submission] = []
     run: Run | None = None
+    attempts = Attempts()
     try:
         run = start(prepared.append, report)
-        return follow(target, run, emit=emit, report=report)
+        while True:
+            finished = follow(target, run, emit=emit, report=report)
+            run = None  # it is over; another may come to be
+            run = place_elsewhere(target, finished, attempts, prepared.append, report)
+            if run is None:
+                return finished
     except KeyboardInterrupt as interrupt:
         if not prepared:
             raise InterruptedByUserError(
