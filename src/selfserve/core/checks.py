@@ -9,7 +9,7 @@ from functools import partial
 
 from selfserve.core.did_you_mean import closest, did_you_mean
 from selfserve.core.instances import InstanceTable
-from selfserve.core.profile import Fleet, Profile
+from selfserve.core.profile import PINS, Bootstrap, Fleet, Profile
 from selfserve.core.releases import Release, ReleaseTable
 
 Found = tuple[str, str]
@@ -30,7 +30,7 @@ def check(profile: Profile, *, releases: ReleaseTable, instances: InstanceTable)
     found += _instance_types(profile, instances)
     if release is None:
         return [*_pin(profile, releases), *found]
-    found += _lacking(profile, release, releases)
+    found += [*_unbounded(profile, release), *_lacking(profile, release, releases)]
     found += _unsupported_types(profile, release, instances)
     return [*found, *_classifications(profile, release)]
 
@@ -184,9 +184,24 @@ def _shutdown(profile: Profile) -> Iterator[Found]:
     scripts = [action.script for action in profile.bootstrap.values()]
     if MAX_AGE_SCRIPT not in scripts:
         yield "bootstrap", f"nothing would keep shutdown.max_age; name {MAX_AGE_SCRIPT} again"
+    for name, action in profile.bootstrap.items():
+        if action.script == MAX_AGE_SCRIPT and not _is_told_the_age(action):
+            text = "needs {{ max_age_seconds }} for its first argument, or shutdown.max_age is lost"
+            yield f"bootstrap.{name}.args", text
     if BUSY_PROBE_SCRIPT not in scripts:
         text = f"nobody could see what works on the cluster; name {BUSY_PROBE_SCRIPT} again"
         yield "bootstrap", text
+
+
+def _is_told_the_age(timer: Bootstrap) -> bool:
+    return bool(timer.args) and "".join(timer.args[0].split()) == "{{max_age_seconds}}"
+
+
+def _unbounded(profile: Profile, release: Release) -> Iterator[Found]:
+    """Ours: a cluster that nobody ends must end by itself."""
+    if not release.ends_idle_clusters:
+        pin = next(pin for pin in PINS if getattr(profile, pin) is not None)
+        yield pin, f"{release.label} has no auto-termination; take emr-5.30.0, emr-6.1.0 or newer"
 
 
 def _classifications(profile: Profile, release: Release) -> Iterable[Found]:
