@@ -32,8 +32,10 @@ class Kind:
 
 
 _HOURS = (timedelta(hours=2), timedelta(hours=5))
-_FRESH = (timedelta(minutes=1), timedelta(minutes=45))
-_JUST_USED = (timedelta(minutes=1), timedelta(minutes=15))  # not idle for long after sweeps either
+_FRESH = (timedelta(minutes=1), timedelta(minutes=35))
+_JUST_USED = (timedelta(minutes=1), timedelta(minutes=15))  # not idle for long three sweeps later
+_TO_BE_WARNED = (timedelta(minutes=41), timedelta(minutes=48))
+"""At the second sweep, ten minutes later, an hour's limit is less than ten minutes off."""
 
 MIXED: Mapping[str, Kind] = {
     "running": Kind(30, "RUNNING", steps=12),
@@ -47,13 +49,20 @@ MIXED: Mapping[str, Kind] = {
 """Percent of the live clusters. Of those that are not ours, none has been idle for long: mrjob
 would end them too, and has no way to know better."""
 
+IN_BALANCE = {
+    **MIXED,
+    "waiting": Kind(35, "WAITING", steps=6, idle=_FRESH),
+    "to be warned of": Kind(5, "WAITING", steps=6, idle=_TO_BE_WARNED),
+}
+"""As many come due for a first look as end at their last: what a sweep costs in the long run."""
+
 A_FIFTH_IDLE = {
     **MIXED,
     "waiting": Kind(25, "WAITING", steps=6, idle=_JUST_USED),
     "waiting, not ours": Kind(10, "WAITING", ours=False, idle=_JUST_USED),
     IDLE: Kind(20, "WAITING", idle=_HOURS),
 }
-MIXES = {"mixed": MIXED, "a-fifth-idle": A_FIFTH_IDLE}
+MIXES = {"mixed": MIXED, "in-balance": IN_BALANCE, "a-fifth-idle": A_FIFTH_IDLE}
 
 TERMINATED_PERCENT = 20
 """Besides, of the number of live ones."""

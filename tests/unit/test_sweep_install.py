@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 import boto3
 import pytest
+from botocore.loaders import Loader
 from cfnlint.api import lint
 from cfnlint.decode import decode_str
 from moto import mock_aws
@@ -120,22 +121,22 @@ def test_the_schedule_may_call_this_function_only() -> None:
 
 
 @pytest.mark.parametrize(
-    ("minutes", "rate", "period_s"),
+    ("minutes", "rate", "window_s"),
     [
-        pytest.param(1, "rate(1 minute)", 60, id="one-is-singular"),
-        pytest.param(10, "rate(10 minutes)", 600, id="ten"),
-        pytest.param(60, "rate(60 minutes)", 3600, id="an-hour"),
+        pytest.param(1, "rate(1 minute)", 1800, id="longer-than-a-sweep-can-take"),
+        pytest.param(10, "rate(10 minutes)", 1800, id="ten"),
+        pytest.param(60, "rate(60 minutes)", 10800, id="an-hour"),
     ],
 )
-def test_schedule_and_alarms_have_the_same_pace(minutes: int, rate: str, period_s: int) -> None:
+def test_alarms_wait_for_three_sweeps(minutes: int, rate: str, window_s: int) -> None:
     every = timedelta(minutes=minutes)
     text = render_template(bucket=BUCKET, installation="main", code_key="x.zip", every=every)
 
     resources = decode_str(text)[0]["Resources"]
 
     assert resources["Schedule"]["Properties"]["ScheduleExpression"] == rate
-    assert resources["SweepsFail"]["Properties"]["Period"] == period_s
-    assert resources["SweepsAreMissing"]["Properties"]["Period"] == period_s
+    assert resources["SweepsFail"]["Properties"]["Period"] == window_s
+    assert resources["SweepsAreMissing"]["Properties"]["Period"] == window_s
 
 
 def test_the_commands_name_the_files_and_the_stack(tmp_path: Path) -> None:
@@ -186,8 +187,18 @@ def test_the_code_is_the_sweep_and_neither_command_line_nor_local_target(tmp_pat
     names = zipfile.ZipFile(path).namelist()
     assert names == sorted(names)
     assert "selfserve/usecases/sweep.py" in names
-    assert len(names) == len(sweeper_modules())
+    assert len([name for name in names if name.endswith(".py")]) == len(sweeper_modules())
     assert [name for name in names if name.startswith(("selfserve/cli", "selfserve/local"))] == []
+
+
+def test_the_code_brings_the_emr_api_that_lambda_may_not_know_yet(tmp_path: Path) -> None:
+    (tmp_path / "code.zip").write_bytes(sweeper_zip())
+    zipfile.ZipFile(tmp_path / "code.zip").extractall(tmp_path / "task")
+
+    folder = Path(_environment()["AWS_DATA_PATH"]).relative_to("/var/task")
+    loader = Loader([str(tmp_path / "task" / folder)], include_default_search_paths=False)
+
+    assert "ListSessions" in loader.load_service_model("emr", "service-2")["operations"]
 
 
 # --- the function, as Lambda calls it ---

@@ -20,6 +20,8 @@ from selfserve.usecases.target import Place
 _TEMPLATE = Path(__file__).parents[1] / "sweeper" / "template.yaml"
 _SHORTEST, _LONGEST = timedelta(minutes=1), timedelta(hours=1)
 _MINUTE = timedelta(minutes=1)
+_ALARM_AFTER = timedelta(minutes=30)
+"""Longer than a sweep can take: Lambda ends it after 15 minutes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,7 @@ def render_template(*, bucket: str, installation: str, code_key: str, every: tim
         "@code_key@": code_key,
         "@rate@": f"rate({minutes} minute{'' if minutes == 1 else 's'})",
         "@period@": format_duration(every),
-        "@period_s@": str(minutes * 60),
+        "@window_s@": str(max(3 * every, _ALARM_AFTER) // timedelta(seconds=1)),
     }
     text = _TEMPLATE.read_text(encoding="utf-8")
     return re.sub(r"@[a-z_]+@", lambda marker: values[marker[0]], text)

@@ -1,7 +1,8 @@
 """Pack the code that AWS Lambda needs to sweep, so that the same modules give the same bytes.
 
-Those of selfserve's modules that the handler may come to import, and nothing else: of
-other packages the sweep needs none but botocore, which Lambda's Python has.
+Those of selfserve's modules that the handler may come to import: of other packages the
+sweep needs none but botocore, which Lambda's Python has. That one is some months old, so
+the description of EMR's API of the botocore that is installed here goes along.
 """
 
 import ast
@@ -10,24 +11,32 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import botocore
+
 import selfserve
 
 ENTRY_POINT = "selfserve.sweeper.handler"
 
 _ROOT = Path(selfserve.__file__).parents[1]
+_EMR_API = Path(botocore.__file__).parent / "data" / "emr"
+_DATA = "botocore-data"
+"""Where AWS_DATA_PATH points botocore to, in the zip."""
 _LONG_AGO = (1980, 1, 1, 0, 0, 0)  # a zip knows no earlier time
 _READABLE_FILE = 0o100644 << 16
 
 
 def sweeper_zip() -> bytes:
     """A zip with the handler and all that it imports; not compressed, as zlibs differ."""
+    files = {path.relative_to(_ROOT).as_posix(): path for path in sweeper_modules().values()}
+    for path in (path for path in _EMR_API.rglob("*.json*") if path.is_file()):
+        files[f"{_DATA}/emr/{path.relative_to(_EMR_API).as_posix()}"] = path
     written = io.BytesIO()
     with zipfile.ZipFile(written, "w", zipfile.ZIP_STORED) as archive:
-        for path in sorted(sweeper_modules().values()):
-            member = zipfile.ZipInfo(path.relative_to(_ROOT).as_posix(), _LONG_AGO)
+        for name in sorted(files):
+            member = zipfile.ZipInfo(name, _LONG_AGO)
             member.create_system = 3  # Unix, whatever this machine is
             member.external_attr = _READABLE_FILE  # Lambda reads it as another user
-            archive.writestr(member, path.read_bytes())
+            archive.writestr(member, files[name].read_bytes())
     return written.getvalue()
 
 
