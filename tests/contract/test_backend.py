@@ -146,6 +146,24 @@ def test_a_step_keeps_its_exact_arguments(backend: Backend) -> None:
     assert backend.describe_step(cluster_id, step_id).args == args
 
 
+def test_the_newest_steps_can_be_listed_alone(backend: Backend) -> None:
+    cluster_id = backend.launch(SPEC)
+    ids = backend.add_steps(cluster_id, [step("first"), step("second"), step("third")])
+
+    assert [seen.id for seen in backend.list_steps(cluster_id, most=2)] == [ids[2], ids[1]]
+    assert len(backend.list_steps(cluster_id, most=50)) == 3
+
+
+def test_a_cluster_tells_how_many_steps_it_runs_at_a_time(backend: Backend) -> None:
+    cluster_id = backend.launch(replace(SPEC, step_concurrency=3))
+
+    assert backend.describe(cluster_id).step_concurrency == 3
+
+
+def test_a_cluster_without_spark_connect_takes_no_sessions(backend: Backend) -> None:
+    assert not backend.describe(backend.launch(SPEC)).sessions_enabled
+
+
 def test_a_listing_of_steps_is_whole_however_long(place: Place) -> None:
     place.needs("hold many steps")
     cluster_id = place.backend.launch(SPEC)
