@@ -13,6 +13,7 @@ from selfserve.core.resolve import Resolved
 from selfserve.errors import AwsError, BadInputError, OutcomeUnknownError
 from selfserve.usecases.claims import Claim
 from selfserve.usecases.launching import launch, read_intent
+from selfserve.usecases.progress import Progress
 from selfserve.usecases.target import Target
 from targets import make_target, resolve_small
 
@@ -42,6 +43,27 @@ class _LosesAnswers(FakeBackend):
 
     def launch(self, spec: LaunchSpec) -> str:
         raise OutcomeUnknownError(f"No answer for {spec.name}.", hint="Look.")
+
+
+class _FallsSilent(FakeBackend):
+    """Loses the answer of a launch, and lists nothing afterwards."""
+
+    def launch(self, spec: LaunchSpec) -> str:
+        self.lose_answer_of("launch")
+        self.refuse("list_clusters", AwsError("Too many requests.", hint="Wait."))
+        return super().launch(spec)
+
+
+class _ClosesTheStore(FakeBackend):
+    """After a launch, S3 refuses to be read once."""
+
+    def __init__(self, clock: FakeClock, store: MemoryStore) -> None:
+        super().__init__(clock)
+        self._store = store
+
+    def launch(self, spec: LaunchSpec) -> str:
+        self._store.refusal = AwsError("The token has expired.", hint="Log in.")
+        return super().launch(spec)
 
 
 class _Races(FakeBackend):
@@ -121,6 +143,32 @@ def test_a_lost_answer_without_a_cluster_is_reported_and_never_asked_again(
 
     assert sum(clock.slept, timedelta()) >= target.pace.appears_within
     assert claim_key("ada", "one") in store.objects, "the name stays claimed for what may yet come"
+
+
+def test_a_lost_answer_stays_unknown_when_the_cluster_cannot_be_looked_for(
+    small: Resolved, store: MemoryStore
+) -> None:
+    clock = FakeClock()
+    target = make_target(clock=clock, backend=_FallsSilent(clock), store=store)
+
+    with pytest.raises(OutcomeUnknownError):
+        launch(target, small, name="one")
+
+    assert claim_key("ada", "one") in store.objects, "the name stays claimed for what may yet come"
+
+
+def test_a_launch_goes_on_when_it_cannot_see_whether_it_was_overtaken(
+    small: Resolved, store: MemoryStore
+) -> None:
+    clock = FakeClock()
+    backend = _ClosesTheStore(clock, store)
+    target = make_target(clock=clock, backend=backend, store=store)
+    said: list[Progress] = []
+
+    launched = launch(target, small, name="one", report=said.append)
+
+    assert backend.describe(launched.cluster_id).state.is_live
+    assert any(launched.cluster_id in str(note) for note in said)
 
 
 def test_a_second_launch_of_a_live_name_joins_it(

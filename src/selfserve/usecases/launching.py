@@ -5,6 +5,7 @@ of the cluster's name. When an answer is lost, the cluster is looked for by that
 id and adopted. A named cluster also needs the claim to its name (`claims.py`).
 """
 
+import contextlib
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -179,11 +180,21 @@ def _launch_named(target: Target, spec: LaunchSpec, report: Report) -> Launched:
     except OutcomeUnknownError:
         raise  # the claim stays: the next `up` waits for the cluster that may yet come
     except SelfserveError:
-        release_name(target, name, launch_id)
+        with contextlib.suppress(AwsError):  # the claim stops counting by itself
+            release_name(target, name, launch_id)
         raise
-    if holds_name(target, name, launch_id):
+    if _still_holds_name(target, spec, cluster_id, report):
         return Launched(cluster_id, launch_id, spec, reused=False)
     return _yield_name(target, spec, cluster_id, report)
+
+
+def _still_holds_name(target: Target, spec: LaunchSpec, cluster_id: str, report: Report) -> bool:
+    """Whether nobody has overtaken us; if that cannot be seen, a sweep will end the second."""
+    try:
+        return holds_name(target, spec.name.name, spec.name.launch_id)
+    except AwsError as error:
+        report(Note(f"Going on with {cluster_id}, though its name could not be checked: {error}"))
+        return True
 
 
 def _yield_name(target: Target, spec: LaunchSpec, cluster_id: str, report: Report) -> Launched:
@@ -217,7 +228,10 @@ def _start(target: Target, spec: LaunchSpec, report: Report) -> str:
     try:
         return target.backend.launch(spec)
     except OutcomeUnknownError as error:
-        cluster_id = _find_launched(target, spec, report)
+        try:
+            cluster_id = _find_launched(target, spec, report)
+        except AwsError:
+            cluster_id = None  # so nobody knows, as the first error says
         if cluster_id is None:
             raise
         report(Note(f"{error} It did: going on with {cluster_id}."))
