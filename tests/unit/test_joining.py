@@ -163,6 +163,14 @@ def test_a_cluster_whose_launch_is_not_on_record_is_left_alone(house: House) -> 
     assert house.submit().submission.is_transient
 
 
+def test_a_cluster_whose_record_another_version_wrote_is_left_alone(house: House) -> None:
+    house.start("warm")
+    (record,) = (key for key in house.store.objects if "/launches/" in key)
+    house.store.objects[record] = b'{"release": 7}'
+
+    assert house.submit().submission.is_transient
+
+
 def test_a_cluster_whose_time_is_nearly_up_is_left_alone(house: House) -> None:
     house.start("warm", "shutdown.max_age=2h")
     house.clock.sleep(timedelta(hours=1, minutes=55))
@@ -373,6 +381,15 @@ def test_the_next_who_comes_takes_the_next_slot(house: House) -> None:
     assert house.launched() == 3
     assert sorted([place.cluster_id for place in places].count(one) for one in
                   {place.cluster_id for place in places}) == [2, 4, 4]  # fmt: skip
+
+
+def test_a_cluster_that_was_started_for_the_run_and_refuses_it_is_the_last(house: House) -> None:
+    house.backend.refuse("add_steps", AwsError("You may not.", hint="Ask."))
+
+    with pytest.raises(AwsError, match="You may not"):
+        house.submit(Joining.ALWAYS)
+
+    assert house.launched() == 1
 
 
 def test_a_launcher_whose_cluster_has_filled_up_meanwhile_goes_on_to_the_next(

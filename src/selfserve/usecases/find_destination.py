@@ -69,7 +69,8 @@ class Search:
         if joined is None:
             return _of_spec(self.target, resolved, wanted), Ticket()
         count = partial(count_slots, self.target, joined.shared)
-        return _to_shared(self.target, joined.shared), Ticket(held=joined.held, count_slots=count)
+        ticket = Ticket(held=joined.held, count_slots=count, is_last=joined.is_new)
+        return _to_shared(self.target, joined.shared), ticket
 
     def look(self) -> Destination:
         """Where a run would go if it were submitted now; nothing is booked or started.

@@ -65,6 +65,8 @@ class Joined:
 
     shared: Shared
     held: Held
+    is_new: bool = False
+    """Whether it was started for this run, and whoever else comes."""
 
 
 def find_shared(
@@ -78,13 +80,21 @@ def find_shared(
     for name, cluster in best_first:
         if name.profile != wanted.name.profile or is_run_id(name.name) or cluster.id in but_not:
             continue
-        spec = read_intent(target, name.launch_id)
+        spec = _read_spec(target, name)
         if spec is None or why_not(wanted, spec) is not None:
             continue
         if has_time_left(spec, cluster.created, target.clock.now()):
             yield Shared(
                 cluster_id=cluster.id, state=cluster.state, created=cluster.created, spec=spec
             )
+
+
+def _read_spec(target: Target, name: ClusterName) -> LaunchSpec | None:
+    """None if there is no record, or one of a version of selfserve that says other things."""
+    try:
+        return read_intent(target, name.launch_id)
+    except ValueError:
+        return None
 
 
 def find_openings(

@@ -39,6 +39,8 @@ class Ticket:
     """The lease, if the run has it already."""
     count_slots: Callable[[], Slots] | None = None
     """For a run that comes only if a slot is free; the others wait for their turn."""
+    is_last: bool = False
+    """Whether the cluster was started for this run: one that it does not take, no other will."""
 
 
 @dataclass(frozen=True, slots=True)

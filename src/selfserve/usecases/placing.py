@@ -91,7 +91,8 @@ class Placing:
             came = self._hand_over(destination, run_id, ticket)
             if isinstance(came, Run):
                 return came
-            if not (destination.joined or isinstance(came.error, BeingEndedError)):
+            goes_on = destination.joined and not ticket.is_last
+            if not (goes_on or isinstance(came.error, BeingEndedError)):
                 raise came.error
             self.report(Note(f"Cluster {came.cluster_id} does not take the run: {came.error}"))
             turned_away.append(came)

@@ -150,7 +150,7 @@ class Pool:
         slots = count_slots(target, shared)
         held = take_hold(target, shared.cluster_id, self.run_id, slots=slots)
         self._publish(replace(claim, cluster_id=launched.cluster_id), etag)
-        return Joined(shared, held) if held is not None else None
+        return Joined(shared, held, is_new=True) if held is not None else None
 
     def _publish(self, claim: PoolClaim, etag: str) -> None:
         """Tell those who wait. Somebody who has taken the claim over meanwhile may keep it."""
