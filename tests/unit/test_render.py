@@ -161,20 +161,16 @@ def test_the_primary_fleet_is_one_unit_of_any_type() -> None:
 
 
 def test_bootstrap_actions_point_at_the_script_by_its_content() -> None:
-    resolved = resolve_small("bootstrap: {again: {script: max-age.sh}}")
+    resolved = resolve_small("bootstrap: {again: {script: busy-probe.py}}")
 
     spec = render(resolved, render_values(resolved))
 
-    uri = f"s3://lake/selfserve/bootstrap/{SHA}/max-age.sh"
+    folder = f"s3://lake/selfserve/bootstrap/{SHA}"
     assert bootstrap_scripts(resolved) == ("max-age.sh", "busy-probe.py")
     assert spec.bootstrap == (
-        BootstrapAction("max-age", uri, ("43200",)),
-        BootstrapAction(
-            "busy-probe",
-            f"s3://lake/selfserve/bootstrap/{SHA}/busy-probe.py",
-            ("s3://lake/selfserve/beats/",),
-        ),
-        BootstrapAction("again", uri),
+        BootstrapAction("max-age", f"{folder}/max-age.sh", ("43200",)),
+        BootstrapAction("busy-probe", f"{folder}/busy-probe.py", ("s3://lake/selfserve/beats/",)),
+        BootstrapAction("again", f"{folder}/busy-probe.py"),
     )
 
 
@@ -252,7 +248,7 @@ def test_the_names_that_a_profile_uses_are_known_before_they_are_fetched() -> No
     assert used == {"account", "vars", "bucket", "max_age_seconds"}
 
 
-def test_a_profile_without_templates_references_nothing() -> None:
-    text = SMALL.replace("{{ bucket }}", "b").replace('"{{ max_age_seconds }}"', "60")
+def test_a_profile_without_templates_references_its_age_alone() -> None:
+    text = SMALL.replace("{{ bucket }}", "b")
 
-    assert referenced_names(resolve("plain", load=loader(plain=text))) == frozenset()
+    assert referenced_names(resolve("plain", load=loader(plain=text))) == {"max_age_seconds"}
