@@ -6,7 +6,7 @@ from dataclasses import replace
 from random import Random
 from uuid import uuid4
 
-from selfserve.core.joining import Slots
+from selfserve.core.slots import Slots
 from selfserve.local.endpoint import LocalEndpoint
 from selfserve.usecases.leases import Held, read_lease, take_hold
 from selfserve.usecases.local_clients import local_clients

@@ -8,7 +8,7 @@ import pytest
 
 from fakes import NOON
 from selfserve.core.cluster import Step, StepState
-from selfserve.core.joining import Slots, has_time_left, why_not
+from selfserve.core.joining import has_time_left, why_not
 from selfserve.core.launch import (
     BootstrapAction,
     Configuration,
@@ -19,6 +19,7 @@ from selfserve.core.launch import (
     NodeRole,
 )
 from selfserve.core.lease import ACT_WITHIN, Lease, hold
+from selfserve.core.slots import Slots
 from specs import CORE, NAME, PRIMARY, SPEC, TASK
 
 WANTED = replace(SPEC, shared=False)

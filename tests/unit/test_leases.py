@@ -9,11 +9,11 @@ import pytest
 
 from fakes import FakeBackend, FakeClock, MemoryStore
 from selfserve.core import lease as leases
-from selfserve.core.joining import Slots
 from selfserve.core.launch import StepSpec
 from selfserve.core.lease import ACT_WITHIN, LEASE_TIME, Lease
 from selfserve.core.naming import lease_key
 from selfserve.core.resolve import Resolved
+from selfserve.core.slots import Slots
 from selfserve.errors import AwsError, NotFoundError, OutcomeUnknownError
 from selfserve.usecases.leases import (
     NONE_YET,

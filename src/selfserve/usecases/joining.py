@@ -10,11 +10,12 @@ from datetime import datetime
 from itertools import chain, groupby
 
 from selfserve.core.cluster import ClusterState, ClusterSummary, StepState
-from selfserve.core.joining import Slots, has_time_left, why_not
+from selfserve.core.joining import has_time_left, why_not
 from selfserve.core.launch import LaunchSpec
 from selfserve.core.lease import ACT_WITHIN, LEASE_TIME, is_ending
 from selfserve.core.naming import ClusterName
 from selfserve.core.run import is_run_id
+from selfserve.core.slots import Slots
 from selfserve.errors import AwsError, NotFoundError
 from selfserve.usecases.launching import read_intent
 from selfserve.usecases.leases import BeingEndedError, Held, Version, read_lease, take_hold

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from selfserve.core.joining import Slots
 from selfserve.core.launch import StepSpec
 from selfserve.core.run import Placement, Submission
+from selfserve.core.slots import Slots
 from selfserve.errors import AwsError, NotFoundError, OutcomeUnknownError, SelfserveError
 from selfserve.usecases.leases import (
     BeingEndedError,

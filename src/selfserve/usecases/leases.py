@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from selfserve.core import lease as leases
-from selfserve.core.joining import Slots
 from selfserve.core.lease import ACT_WITHIN, Lease
 from selfserve.core.naming import lease_key
+from selfserve.core.slots import Slots
 from selfserve.errors import AwsError, NotFoundError
 from selfserve.usecases.target import Target
 
