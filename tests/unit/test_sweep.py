@@ -179,6 +179,23 @@ def test_a_lease_whose_step_is_over_does_not(team: Team) -> None:
     assert verdicts(team.sweep()) == {"one": "ended"}
 
 
+def test_a_lease_that_another_write_came_before_is_tried_again(team: Team) -> None:
+    (one,) = team.start("one")
+    team.sweep_until_warned()
+
+    def write_first(method: str) -> None:
+        if method == "swap" and (lease_key(one)) in [key for _, key in team.store.calls]:
+            let_go = to_bytes(Lease(fence=1), by="a run that was refused")
+            team.store.objects.setdefault(lease_key(one), let_go)
+
+    team.wait(PERIOD)
+    team.store.before = write_first
+    report = team.sweep()
+
+    assert team.store.calls.count(("swap", lease_key(one))) == 2
+    assert verdicts(report) == {"one": "ended"}
+
+
 def test_a_lease_that_cannot_be_read_keeps_the_cluster(team: Team) -> None:
     (one, _) = team.start("one", "two")
     team.wait(55 * MINUTE)

@@ -32,6 +32,8 @@ _AT_ONCE = 10  # TerminateJobFlows' limit
 _LOOK_HOLDS = timedelta(seconds=45)
 """A look that is older is repeated before the cluster is ended."""
 _STEPS = 50
+_TRIES = 3
+"""A lease that another write has come before is read and tried again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,10 +139,9 @@ class Ender:
     ) -> "_Doomed | Outcome":
         if not self._dry_run:
             signs = replace(signs, lease=version.lease)
-        self.calls += 1
         seen = look_again(self._target, self._listed[cluster_id], signs, self._policy)
+        self.calls += 1 if seen is not None else 2
         if seen is None:
-            self.calls += 2
             seen = look_at(self._target, cluster_id, signs, self._policy)
         decision = decide_idle(seen.activity, seen.policy, self._target.clock.now())
         doomed = _Doomed(seen, decision, version, since)
@@ -156,18 +157,19 @@ class Ender:
 
     def _take_lease(self, cluster_id: str) -> Version | str:
         """The lease as it is now this sweep's, or why it cannot be."""
-        target, now = self._target, self._target.clock.now()
-        found = read_lease(target, cluster_id)
-        listed = self._listed_runs(cluster_id) if live_holds(found.lease, now) else set()
-        try:
-            taken = begin_ending(found.lease, self._sweep_id, now, listed=listed)
-        except ValueError as error:
-            return str(error)
-        body = to_bytes(taken, by=self._sweep_id)
-        etag = target.store.swap(lease_key(cluster_id), body, etag=found.etag)
-        if etag is None:
-            return "somebody has taken its lease at this moment"
-        return Version(taken, etag)
+        for _ in range(_TRIES):
+            now = self._target.clock.now()
+            found = read_lease(self._target, cluster_id)
+            listed = self._listed_runs(cluster_id) if live_holds(found.lease, now) else set()
+            try:
+                taken = begin_ending(found.lease, self._sweep_id, now, listed=listed)
+            except ValueError as error:
+                return str(error)
+            body = to_bytes(taken, by=self._sweep_id)
+            etag = self._target.store.swap(lease_key(cluster_id), body, etag=found.etag)
+            if etag is not None:
+                return Version(taken, etag)
+        return "others write its lease at this moment"
 
     def _listed_runs(self, cluster_id: str) -> set[str]:
         """Runs whose steps EMR lists. The look that follows sees whether they are over."""
