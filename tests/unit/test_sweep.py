@@ -368,9 +368,11 @@ def test_a_protected_cluster_is_kept_until_it_is_not(team: Team) -> None:
 
     assert reasons(team.sweep()) == {"one": "it is protected from termination"}
     assert verdicts(team.sweep_next()) == {"one": "keep"}
+    assert team.backend.calls == ["list_clusters"], "it is looked at every hour"
 
     team.backend.protect(one, protected=False)
-    team.sweep_next()
+    team.wait(50 * MINUTE)
+    team.sweep()
     assert verdicts(team.sweep_next()) == {"one": "ended"}
 
 

@@ -16,6 +16,9 @@ from selfserve.core.sweep_memory import Known
 _LONGEST_BETWEEN_LOOKS = timedelta(hours=6)
 """EMR's metrics do not reach back for ever; each look is to begin where the last has ended."""
 
+_PROTECTED_AGAIN = timedelta(hours=1)
+"""Who protects a cluster wants it for longer than a period; EMR's own rule acts meanwhile."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SweepPolicy:
@@ -130,6 +133,8 @@ def next_look(
     """Before when nothing can have to be done, whatever happens on the cluster."""
     if decision.action is not IdleAction.KEEP and decision.ends_at is not None:
         return decision.ends_at
+    if activity.protected:
+        return now + _PROTECTED_AGAIN
     if decision.ends_at is not None and decision.idle_since is not None:
         earliest = decision.ends_at
     elif is_at_work(activity) and activity.orphaned is None:
