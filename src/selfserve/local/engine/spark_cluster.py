@@ -118,7 +118,7 @@ class SparkCluster:
         for number in range(1, self.plan.count + 1):
             name = f"worker-{number}"
             if worker := adopt(self._folder.process(name), self._marker(name)):
-                self._keep(name, worker)
+                self._workers[name] = worker
                 self._watch(worker, partial(self._lost, name))
         self._wanted = len(self._workers)
         return True
@@ -142,7 +142,7 @@ class SparkCluster:
         }
         for name, worker in started.items():
             self._wait(worker, name, self._registered, cancelled)
-            self._keep(name, worker)
+            self._workers[name] = worker
 
     def retire(self) -> None:
         """End Workers beyond the wanted number that have no executors, the newest first.
@@ -172,7 +172,7 @@ class SparkCluster:
     def busy(self, state: MasterState) -> set[str]:
         """Names of the Workers that have executors, or of which the Master does not tell."""
         idle = {worker.port for worker in state.workers if not worker.has_executors}
-        return {name for name in self._workers if self._ports.get(name) not in idle}
+        return {name for name in self._workers if self._port(name) not in idle}
 
     def replace_worker(self, name: str, cancelled: Cancelled) -> None:
         """Start a Worker again that has died; nothing if it was, or is, meant to go.
@@ -197,13 +197,16 @@ class SparkCluster:
         self._end(name)  # executors that it has left
         worker = self._spawn(name, self._daemons.worker(name, self.url, self.plan))
         self._wait(worker, name, self._registered, cancelled)
-        self._keep(name, worker)
-
-    def _keep(self, name: str, worker: ManagedProcess) -> None:
         self._workers[name] = worker
-        port = worker_port(_read(worker.folder))
-        if port is not None:
+
+    def _port(self, name: str) -> int | None:
+        """Where a Worker listens; None as long as its log does not say."""
+        if name not in self._ports:
+            port = worker_port(_read(self._folder.process(name)))
+            if port is None:
+                return None
             self._ports[name] = port
+        return self._ports[name]
 
     def _forget(self, name: str) -> None:
         del self._workers[name]
