@@ -80,13 +80,25 @@ def _durations(shortest_s: int, longest_s: int) -> st.SearchStrategy[str]:
     return st.one_of(edges, *ranges).flatmap(lambda seconds: st.sampled_from(spelled(seconds)))
 
 
+# Strategies are made once: Hypothesis takes longer to make one than to draw from it.
+
+
+@cache
+def _applications(label: str) -> st.SearchStrategy[list[str]]:
+    release = load_releases().by_label(label)
+    assert release is not None
+    names = sorted(name for name in release.applications if not release.lacks(name))
+    return st.lists(st.sampled_from(names), min_size=1, max_size=5, unique=True)
+
+
+_releases = st.sampled_from([one for one in load_releases().releases if one.ends_idle_clusters])
+
+
 @st.composite
 def _pinned(draw: st.DrawFn) -> tuple[Json, Release]:
     """Applications and what pins their versions, with the release that this comes to."""
-    table = load_releases()
-    having = draw(st.sampled_from([one for one in table.releases if one.ends_idle_clusters]))
-    names = sorted(name for name in having.applications if not having.lacks(name))
-    chosen = draw(st.lists(st.sampled_from(names), min_size=1, max_size=5, unique=True))
+    having = draw(_releases)
+    chosen = draw(_applications(having.label))
     if set(chosen) >= _QUERY_ENGINES:
         chosen.remove("Presto")
     pins: list[Json] = [{"release": having.label}]
@@ -95,50 +107,54 @@ def _pinned(draw: st.DrawFn) -> tuple[Json, Release]:
     if "Trino" in chosen:
         pins.append({"trino": having.applications["Trino"]})
     pin = draw(st.sampled_from(pins))
-    release = having if "release" in pin else table.choose(**pin, applications=chosen)
+    release = having if "release" in pin else load_releases().choose(**pin, applications=chosen)
     assert release is not None
     return {**pin, "applications": chosen}, release
 
 
+_spot_timeouts = _durations(300, 86_400)
+_workers = st.integers(1, 40)
+
+
+@cache
+def _fleet(label: str, architecture: str) -> st.SearchStrategy[Json]:
+    types = st.sampled_from(_types_of(label)[architecture])
+    return st.fixed_dictionaries(
+        {"types": st.lists(types, min_size=1, max_size=5, unique=True)},
+        optional={
+            "market": st.sampled_from(["on-demand", "spot"]),
+            "fallback": st.just("on-demand"),
+            "spot_timeout": _spot_timeouts,
+            "disk": st.integers(10, 1024),
+        },
+    )
+
+
 @st.composite
-def _nodes(draw: st.DrawFn, release: Release, *, fixed: bool) -> Json:
+def _nodes(draw: st.DrawFn, release: Release, *, runs_queries: bool) -> Json:
     """The fleets, and `scale` where there is one."""
-    by_arch = _types_of(release.label)
-    types = st.sampled_from(by_arch[draw(st.sampled_from(sorted(by_arch)))])
-    workers = st.integers(1, 40)
-
-    def fleet(**extra: st.SearchStrategy[Any]) -> st.SearchStrategy[Json]:
-        return st.fixed_dictionaries(
-            {"types": st.lists(types, min_size=1, max_size=5, unique=True)},
-            optional={
-                "market": st.sampled_from(["on-demand", "spot"]),
-                "fallback": st.just("on-demand"),
-                "spot_timeout": _durations(300, 86_400),
-                "disk": st.integers(10, 1024),
-                **extra,
-            },
-        )
-
-    nodes = {"primary": draw(fleet()), "core": draw(fleet()), "task": draw(fleet(count=workers))}
-    nodes["core"]["count"] = core = draw(workers)
+    fleet = _fleet(release.label, draw(st.sampled_from(sorted(_types_of(release.label)))))
+    core = draw(_workers)
+    nodes = {"primary": draw(fleet), "core": {**draw(fleet), "count": core}}
+    start = core
     if draw(st.booleans()):
-        del nodes["task"]
-    start = core + (nodes["task"].get("count", 1) if "task" in nodes else 0)
+        nodes["task"] = draw(fleet)
+        if draw(st.booleans()):
+            nodes["task"]["count"] = draw(_workers)
+        start += nodes["task"].get("count", 1)
     if draw(st.booleans()):
         return {"nodes": nodes}
     maximum = draw(st.integers(start, start + 200))
-    minimum = draw(st.integers(1, core if "task" not in nodes else maximum))
-    if fixed:  # managed scaling does not see queries
-        nodes.pop("task", None)
-        minimum = maximum = core
-    return {"nodes": nodes, "scale": {"min": minimum, "max": maximum}}
+    minimum = draw(st.integers(1, maximum if "task" in nodes else core))
+    scale: Json = {"min": minimum, "max": maximum}
+    if runs_queries or draw(st.booleans()):  # managed scaling does not see queries
+        scale["by"] = "hand"
+    return {"nodes": nodes, "scale": scale}
 
 
-def _conf(release: Release) -> st.SearchStrategy[Json]:
+def _conf(*, spark_only: bool) -> st.SearchStrategy[Json]:
     allowed = [
-        name
-        for name in _CLASSIFICATIONS
-        if not (release.is_spark_only and name in _GONE_IN_SPARK_RELEASES)
+        name for name in _CLASSIFICATIONS if not (spark_only and name in _GONE_IN_SPARK_RELEASES)
     ]
     nested = st.dictionaries(_words, _scalars, max_size=2)
     properties = st.dictionaries(_words, st.one_of(_scalars, nested), max_size=3)
@@ -165,30 +181,31 @@ _shutdown = st.one_of(  # an empty map would take away what `_base` has
 )
 
 
+@cache
+def _the_rest(*, spark_only: bool) -> st.SearchStrategy[Json]:
+    """What a profile may leave to `_base`, or out."""
+    return st.fixed_dictionaries(
+        {"vars": st.just({"own": "value"})},
+        optional={
+            "conf": _conf(spark_only=spark_only),
+            "tags": _tags,
+            "bootstrap": _bootstrap,
+            "step_concurrency": st.integers(1, 256),
+            "shared": st.booleans(),
+            "root_disk": st.integers(15, 100),
+            "shutdown": _shutdown,
+        },
+    )
+
+
 @st.composite
 def profile_files(draw: st.DrawFn) -> Files:
     """One to three files that extend one another, whose merge is a valid profile."""
     pinned, release = draw(_pinned())
-    whole: Json = {
-        **pinned,
-        **draw(_nodes(release, fixed=bool(_QUERY_ENGINES & set(pinned["applications"])))),
-        "vars": {"own": "value"},
-        **draw(
-            st.fixed_dictionaries(
-                {},
-                optional={
-                    "conf": _conf(release),
-                    "tags": _tags,
-                    "bootstrap": _bootstrap,
-                    "step_concurrency": st.integers(1, 256),
-                    "shared": st.booleans(),
-                    "root_disk": st.integers(15, 100),
-                    "shutdown": _shutdown,
-                },
-            )
-        ),
-    }
-    return _spread(draw, whole)
+    runs_queries = bool(_QUERY_ENGINES & set(pinned["applications"]))
+    nodes = draw(_nodes(release, runs_queries=runs_queries))
+    rest = draw(_the_rest(spark_only=release.is_spark_only))
+    return _spread(draw, {**pinned, **nodes, **rest})
 
 
 def _spread(draw: st.DrawFn, whole: Json) -> Files:

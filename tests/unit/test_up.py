@@ -191,6 +191,20 @@ def test_a_cluster_that_stays_in_one_state_is_given_up_on(tmp_path: Path) -> Non
     assert "selfserve down" in caught.value.hint
 
 
+def test_what_a_stuck_cluster_waits_for_is_said_in_emrs_words(tmp_path: Path) -> None:
+    backend = FakeBackend(arrival=(ClusterState.STARTING,))
+    target = make_target(kind="aws", backend=backend, clock=backend.clock)
+    provisioning = "Provisioning Amazon EC2 capacity"
+    backend.clock.on_sleep.append(
+        lambda: backend.move(
+            backend.list_clusters()[0].id, ClusterState.STARTING, reason=provisioning
+        )
+    )
+
+    with pytest.raises(ClusterFailedError, match=f"EMR says: {provisioning}"):
+        up(target, resolve_small(tmp_path), name="one")
+
+
 def test_polling_slows_down_to_spare_emrs_small_rates(tmp_path: Path) -> None:
     backend = FakeBackend(arrival=(ClusterState.STARTING,) * 12 + (ClusterState.WAITING,))
     target = make_target(kind="aws", backend=backend, clock=backend.clock)
