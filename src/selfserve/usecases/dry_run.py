@@ -18,7 +18,8 @@ from selfserve.packing.files import LeftOut, SourceFile
 from selfserve.packing.sources import JobSource
 from selfserve.usecases.clock import SystemClock
 from selfserve.usecases.destination import Destination, Joining, LoadProfile
-from selfserve.usecases.find_destination import Search, of_profile
+from selfserve.usecases.destination_facts import of_profile
+from selfserve.usecases.find_destination import Search
 from selfserve.usecases.flag_files import ship_flags
 from selfserve.usecases.packaging import Bench, Wish, make_package
 from selfserve.usecases.placing import look_for

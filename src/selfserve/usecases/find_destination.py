@@ -1,24 +1,17 @@
 """Find where a job goes: a live cluster, or a profile from which one is launched for it."""
 
-import platform
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 from selfserve.core.cluster import Cluster
 from selfserve.core.did_you_mean import did_you_mean
-from selfserve.core.instances import load_instances
-from selfserve.core.launch import LaunchSpec, NodeRole
-from selfserve.core.price import estimate_cost
-from selfserve.core.program import PythonTarget
-from selfserve.core.python_target import architecture_of, machine_target, python_target
-from selfserve.core.releases import load_releases
+from selfserve.core.launch import LaunchSpec
 from selfserve.core.resolve import Resolved
-from selfserve.core.run import HourlyCost
 from selfserve.errors import BadInputError, NotFoundError
-from selfserve.local.runtime.python_choice import python_for
 from selfserve.usecases.clusters import list_ours
 from selfserve.usecases.destination import Destination, Joining, LoadProfile
+from selfserve.usecases.destination_facts import of_cluster, of_shared, of_spec, render_alone
 from selfserve.usecases.joining import (
     Joined,
     Ours,
@@ -28,13 +21,10 @@ from selfserve.usecases.joining import (
     find_shared,
     join,
 )
-from selfserve.usecases.launching import Intent, read_intent
 from selfserve.usecases.leased_step import Ticket
 from selfserve.usecases.pools import Pool
 from selfserve.usecases.progress import Report, quiet
-from selfserve.usecases.target import Place, Target
-
-_NOT_LAUNCHED = "not-launched"
+from selfserve.usecases.target import Target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,10 +57,10 @@ class Search:
         resolved, wanted = self._load(ours)
         joined = self._join(resolved, wanted, ours, run_id)
         if joined is None:
-            return _of_spec(self.target, resolved, wanted), Ticket()
+            return of_spec(self.target, resolved, wanted), Ticket()
         count = partial(count_slots, self.target, joined.shared)
         ticket = Ticket(held=joined.held, count_slots=count, is_last=joined.is_new)
-        return _to_shared(self.target, joined.shared), ticket
+        return of_shared(self.target, joined.shared), ticket
 
     def look(self) -> Destination:
         """Where a run would go if it were submitted now; nothing is booked or started.
@@ -86,14 +76,14 @@ class Search:
         openings = find_openings(self.target, fitting, report=self.report)
         best = next((some[0] for some in openings if some), None)
         if best is not None:
-            return _to_shared(self.target, best.shared)
-        return _of_spec(self.target, resolved, wanted)
+            return of_shared(self.target, best.shared)
+        return of_spec(self.target, resolved, wanted)
 
     def _find_named(self, ours: Ours) -> Destination | None:
         cluster = _find_cluster(self.target, self.wanted, ours, self.but_not)
         if cluster is not None:
-            refuse_joining(self.joining, cluster.name.name if cluster.name else cluster.id)
-            return _to_cluster(self.target, cluster)
+            _refuse_joining(self.joining, cluster.name.name if cluster.name else cluster.id)
+            return of_cluster(self.target, cluster)
         return None
 
     def _find_shared(self, wanted: LaunchSpec, ours: Ours) -> Iterable[Shared]:
@@ -119,10 +109,10 @@ class Search:
 
     def _load(self, ours: Ours) -> tuple[Resolved, LaunchSpec]:
         resolved = _load(self.target, self.wanted, self.load_profile, ours)
-        return resolved, _render(self.target, resolved)
+        return resolved, render_alone(self.target, resolved)
 
 
-def refuse_joining(joining: Joining, cluster: str) -> None:
+def _refuse_joining(joining: Joining, cluster: str) -> None:
     """Raises BadInputError if more is said than the name of a cluster that is there."""
     if joining is not Joining.IF_POSSIBLE:
         flag = "--fresh" if joining is Joining.NEVER else "--join"
@@ -130,109 +120,6 @@ def refuse_joining(joining: Joining, cluster: str) -> None:
             f"{cluster} is a cluster, and {flag} chooses one for a profile.",
             hint=f"Leave {flag} out to submit to {cluster}, or name a profile with -c.",
         )
-
-
-def of_profile(place: Place, resolved: Resolved) -> Destination:
-    """A cluster of this profile, to be launched for one run alone.
-
-    Raises:
-        BadInputError: the profile cannot be rendered.
-    """
-    return _of_spec(place, resolved, _render(place, resolved))
-
-
-def _render(place: Place, resolved: Resolved) -> LaunchSpec:
-    return Intent(resolved=resolved, name=_NOT_LAUNCHED).spec(place, _NOT_LAUNCHED)
-
-
-def _of_spec(place: Place, resolved: Resolved, spec: LaunchSpec) -> Destination:
-    return _with_facts(
-        Destination(
-            applications=spec.applications,
-            profile=resolved.name,
-            release=spec.release,
-            python=None,
-            hourly_cost=None,
-            resolved=resolved,
-        ),
-        place,
-        spec,
-    )
-
-
-def _with_facts(destination: Destination, place: Place, spec: LaunchSpec) -> Destination:
-    known = replace(destination, hourly_cost=cost_of(spec))
-    try:
-        return replace(known, python=python_of(place, spec))
-    except BadInputError as error:
-        return replace(known, no_python=str(error))
-
-
-def python_of(place: Place, spec: LaunchSpec) -> PythonTarget:
-    """The Python that jobs run on there.
-
-    Raises:
-        BadInputError: there is none, or not one for all nodes.
-    """
-    release = load_releases().by_label(spec.release)
-    if release is None or release.spark is None:
-        raise BadInputError(
-            f"The Python of {spec.release} is not known.",
-            hint="Choose a release with Spark; see them with: selfserve profiles",
-        )
-    if place.is_local:
-        version = python_for(release.spark, release.python)
-        return machine_target(
-            version,
-            machine=platform.machine(),
-            system=platform.system(),
-            libc_version=platform.libc_ver()[1],
-        )
-    types = [
-        choice.instance_type
-        for fleet in spec.fleets
-        if fleet.role is not NodeRole.PRIMARY  # jobs run on the others
-        for choice in fleet.choices
-    ]
-    return python_target(release, architecture_of(types))
-
-
-def cost_of(spec: LaunchSpec) -> HourlyCost | None:
-    """What an hour of the cluster costs on AWS, where all prices are known."""
-    estimate = estimate_cost(spec, load_instances())
-    if estimate.low is None or estimate.high is None:
-        return None
-    return HourlyCost(estimate.low, estimate.high)
-
-
-def _to_cluster(target: Target, cluster: Cluster) -> Destination:
-    name = cluster.name
-    spec = read_intent(target, name.launch_id) if name else None
-    found = Destination(
-        applications=tuple(cluster.applications),
-        profile=name.profile if name else None,
-        release=cluster.release,
-        python=None,
-        hourly_cost=None,
-        name=name.name if name else cluster.id,
-        cluster_id=cluster.id,
-    )
-    return _with_facts(found, target, spec) if spec else found
-
-
-def _to_shared(target: Target, shared: Shared) -> Destination:
-    name, spec = shared.name, shared.spec
-    found = Destination(
-        applications=spec.applications,
-        profile=name.profile,
-        release=spec.release,
-        python=None,
-        hourly_cost=None,
-        name=name.name,
-        cluster_id=shared.cluster_id,
-        joined=True,
-    )
-    return _with_facts(found, target, spec)
 
 
 def _find_cluster(
