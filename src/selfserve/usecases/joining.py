@@ -163,5 +163,6 @@ def _in_words(target: Target, shared: Shared) -> str:
     owner = "yours" if shared.name.owner == target.user else f"owner {shared.name.owner}"
     what = f"Joining cluster {shared.name.name} ({shared.cluster_id}, {owner}"
     if shared.state.takes_steps:
-        return f"{what}, warm): saves about {target.pace.usually_ready}."
+        usually = target.pace.usually_ready.partition(";")[0]
+        return f"{what}, warm): saves about {usually}."
     return f"{what}, {shared.state}): one cluster less, and a shorter wait."
