@@ -29,11 +29,11 @@ class _Recorder:
         self._moto = moto
         self._kinds = kinds
         self._calls: list[tuple[str, str]] = []
-        self.shift = timedelta(0)
+        self._now = datetime.now(UTC).replace(tzinfo=None)
 
     def now(self) -> datetime:
-        """The account's time, naive like moto's."""
-        return datetime.now(UTC).replace(tzinfo=None) + self.shift
+        """The account's time, naive like moto's. It stands still, however slow this machine is."""
+        return self._now
 
     def beat(self) -> None:
         """Let the probe of each cluster that waits write to S3."""
@@ -61,7 +61,7 @@ class _Recorder:
             return calls
         if what == "states":
             return [(self._kinds[one.id], one.state) for one in self._clusters()]
-        self.shift += timedelta(seconds=float(what.removeprefix("later/")))
+        self._now += timedelta(seconds=float(what.removeprefix("later/")))
         self.beat()
         return []
 

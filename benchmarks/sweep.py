@@ -22,6 +22,7 @@ from benchmarks.token_buckets import seconds, seconds_until_ended
 from selfserve.core.sweeping import SweepPolicy
 
 _PERIOD = timedelta(minutes=10)
+_LATER = _PERIOD + timedelta(seconds=20)  # looks are taken a while after a sweep has begun
 _MRJOB = "mrjob==0.7.4"
 _AIM = 0.05
 _THROTTLED = 2_500
@@ -125,7 +126,7 @@ def _sweep_until_ended(account: MotoAccount, folder: Path, *options: str) -> lis
     used = [_run([*program, *options], environment, account)]
     while account.states()[IDLE, "WAITING"]:
         assert len(used) < _MOST_SWEEPS
-        account.later(_PERIOD)
+        account.later(_LATER)
         used.append(_run([*program, *options], environment, account))
     _check(account)
     return used
