@@ -177,3 +177,9 @@ class EmrRates:
         """Whether this call is within the limits; it counts."""
         bucket = self.buckets.get(call.name)
         return bucket is None or bucket.take(self.now())
+
+    def use_up(self, *operations: str) -> None:
+        """Somebody else in the account has just asked as often as EMR admits."""
+        for operation in operations:
+            bucket = self.buckets[operation]
+            bucket.tokens, bucket.filled = 0.0, self.now()
