@@ -1,4 +1,4 @@
-# Two commands for users (demo, test); two for developers (check, bench).
+# Two commands for users (demo, test); three for developers (check, prove, bench).
 # Everything is installed into .venv from the pinned, hashed requirements/dev.txt.
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -6,7 +6,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: demo test check bench format lock clean
+.PHONY: demo test check prove bench format lock clean
 .DEFAULT_GOAL := demo
 
 $(READY): pyproject.toml requirements/dev.txt
@@ -29,6 +29,9 @@ check: $(READY)  ## format, lint, types, import contracts, shell scripts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/shellcheck bootstrap/*.sh .ci/run
+
+prove: $(READY)  ## 100,000 schedules of launches, submissions, leases and sweeps; a quarter of an hour
+	SELFSERVE_SCHEDULES=100000 $(BIN)/python -m pytest -n 2 tests/schedules
 
 bench: $(READY)  ## side-by-side measurements; each prints a ratio
 	$(BIN)/python -m benchmarks
