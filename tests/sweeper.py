@@ -11,11 +11,12 @@ from moto.emr.models import emr_backends
 
 from selfserve.core.beat import Beat, format_beat
 from selfserve.core.idle import Engine
-from selfserve.core.naming import SWEEP_MEMORY_KEY, TAG_IDLE, ClusterName, beat_key
+from selfserve.core.naming import TAG_IDLE, ClusterName, beat_key, sweep_memory_key
 from selfserve.usecases.sweep_install import render_template
 
 REGION: Literal["eu-west-1"] = "eu-west-1"
 BUCKET = "team-bucket"
+MEMORY = sweep_memory_key(REGION, "main")
 TEN_MINUTES = timedelta(minutes=10)
 TEMPLATE = render_template(
     bucket=BUCKET, installation="main", code_key="selfserve/sweeper/x.zip", every=TEN_MINUTES
@@ -58,7 +59,7 @@ def _to_pattern(resource: Any) -> str:
     values = {"Partition": "aws", "Region": REGION, "AccountId": "123456789012"}
     for name, value in values.items():
         text = text.replace(f"${{AWS::{name}}}", value)
-    return text.replace("${Bucket}", BUCKET)
+    return text.replace("${Bucket}", BUCKET).replace("${Installation}", "main")
 
 
 class Account:
@@ -99,14 +100,14 @@ class Account:
 
     def let_pass(self, duration: timedelta) -> None:
         """As if the last sweep had been so long ago."""
-        found = self.s3.get_object(Bucket=BUCKET, Key=SWEEP_MEMORY_KEY)
+        found = self.s3.get_object(Bucket=BUCKET, Key=MEMORY)
         document = json.loads(found["Body"].read())
         for known in document["clusters"].values():
             for key in ("looked", "next_look", "warned"):
                 if key in known:
                     earlier = datetime.fromisoformat(known[key]) - duration
                     known[key] = earlier.isoformat()
-        self.s3.put_object(Bucket=BUCKET, Key=SWEEP_MEMORY_KEY, Body=json.dumps(document))
+        self.s3.put_object(Bucket=BUCKET, Key=MEMORY, Body=json.dumps(document))
 
 
 def function_environment() -> dict[str, str]:

@@ -10,7 +10,7 @@ from selfserve.core.beat import Beat, format_beat
 from selfserve.core.cluster import Cluster, Step, StepState
 from selfserve.core.idle import Engine
 from selfserve.core.launch import StepSpec
-from selfserve.core.naming import beat_key
+from selfserve.core.naming import beat_key, sweep_memory_key
 from selfserve.core.resolve import Resolved
 from selfserve.core.sweep_report import SweepReport
 from selfserve.core.sweeping import SweepPolicy
@@ -85,6 +85,7 @@ class Team:
         """Clusters whose probe does not write."""
         self.at_work: dict[str, int] = {}
         self.ids: list[str] = []
+        self.memory_key = sweep_memory_key(self.target.region, self.target.installation)
 
     def start(self, *names: str, profile: Resolved | None = None, user: str = "ada") -> list[str]:
         """Named clusters of one owner, ready at once."""

@@ -360,6 +360,14 @@ def test_join_starts_a_shared_cluster_if_there_is_none(house: House) -> None:
     assert any("which others may join" in text for text in house.said)
 
 
+def test_join_takes_no_slot_of_another_installation(house: House) -> None:
+    house.submit(Joining.ALWAYS, load=lambda _: resolve_small(house.profiles, "step_concurrency=4"))
+
+    house.submit(Joining.ALWAYS, who=replace(house.ada, installation="other"))
+
+    assert house.launched() == 2
+
+
 def test_join_takes_what_is_there_first(house: House) -> None:
     warm = house.start("warm")
 

@@ -14,7 +14,7 @@ from selfserve.backends.base import YarnSeen
 from selfserve.core.cluster import Cluster, ClusterState, StepState
 from selfserve.core.idle import Engine, Session
 from selfserve.core.lease import LEASE_TIME, Lease, from_bytes, hold, is_ending, to_bytes
-from selfserve.core.naming import SWEEP_MEMORY_KEY, TAG_LAUNCH_ID, lease_key
+from selfserve.core.naming import TAG_LAUNCH_ID, lease_key
 from selfserve.core.sweep_report import Verdict
 from selfserve.core.sweeping import SweepPolicy
 from selfserve.errors import AwsError
@@ -57,7 +57,7 @@ def test_a_cluster_of_which_nothing_is_due_costs_no_request(team: Team) -> None:
     report = team.sweep_next()
 
     assert team.backend.calls == ["list_clusters"]
-    assert team.store.calls == [("get_with_etag", SWEEP_MEMORY_KEY)]
+    assert team.store.calls == [("get_with_etag", team.memory_key)]
     assert set(verdicts(report).values()) == {"keep"}
     assert reasons(report)["c0"] == "it has been idle for 20m; its limit is 1h"
 
@@ -543,7 +543,7 @@ def test_one_that_is_spared_leaves_its_place_to_another(team: Team) -> None:
 def test_what_sweeps_knew_may_be_damaged(team: Team) -> None:
     team.start("one")
     team.sweep_until_warned()
-    team.store.put(SWEEP_MEMORY_KEY, b"[]")
+    team.store.put(team.memory_key, b"[]")
 
     report = team.sweep_next()
 

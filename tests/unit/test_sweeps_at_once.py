@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -11,7 +12,6 @@ from greenlet import greenlet
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from selfserve.core.naming import SWEEP_MEMORY_KEY
 from selfserve.core.sweep_memory import from_bytes
 from selfserve.core.sweeping import SweepPolicy
 from selfserve.usecases.sweep import sweep
@@ -154,5 +154,14 @@ def test_a_sweep_that_was_slow_does_not_overwrite_what_others_have_seen(team: Te
     _Interrupted(team, 6, other)
     sweep(team.target, ONE_BY_ONE)
 
-    memory = from_bytes(team.store.objects[SWEEP_MEMORY_KEY])
+    memory = from_bytes(team.store.objects[team.memory_key])
     assert memory.clusters[one].looked == team.clock.now()
+
+
+def test_installations_that_share_a_bucket_do_not_forget_each_other_s_warnings(team: Team) -> None:
+    other = replace(team.target, installation="other")
+    team.start("one")
+    team.sweep_until_warned()
+    sweep(other, SweepPolicy())
+
+    assert verdicts(team.sweep_next()) == {"one": "ended"}

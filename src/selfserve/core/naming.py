@@ -88,9 +88,9 @@ def launch_key(launch_id: str) -> str:
     return f"{S3_PREFIX}launches/{launch_id}.json"
 
 
-def pool_key(profile: str) -> str:
+def pool_key(region: str, installation: str, profile: str) -> str:
     """S3 key of the claim that lets only one launch of a shared cluster of a profile go on."""
-    return f"{S3_PREFIX}pools/{profile}.json"
+    return f"{S3_PREFIX}pools/{region}/{installation}/{profile}.json"
 
 
 def lease_key(cluster_id: str) -> str:
@@ -103,8 +103,12 @@ def beat_key(cluster_id: str) -> str:
     return f"{S3_PREFIX}beats/{cluster_id}.json"
 
 
-SWEEP_MEMORY_KEY = f"{S3_PREFIX}sweep/memory.json"
-"""S3 key of what sweeps tell each other; see `core.sweep_memory`."""
+def sweep_memory_key(region: str, installation: str) -> str:
+    """S3 key of what sweeps tell each other; see `core.sweep_memory`.
+
+    One for each place whose clusters one listing shows: what a listing lacks is forgotten.
+    """
+    return f"{S3_PREFIX}sweep/{region}/{installation}.json"
 
 
 def bootstrap_key(sha256: str, script: str) -> str:

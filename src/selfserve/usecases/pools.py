@@ -68,6 +68,10 @@ class Pool:
     """Ids of clusters that have turned the run away."""
     report: Report
 
+    @property
+    def _key(self) -> str:
+        return pool_key(self.target.region, self.target.installation, self.resolved.name)
+
     def join_or_start(self, ours: Ours) -> Joined:
         """Book a slot on one of `ours`, or on a cluster that is started if there is no other.
 
@@ -121,8 +125,7 @@ class Pool:
                 return joined
         now = self.target.clock.now()
         claim = PoolClaim(launch_id=new_launch_id(self.target.clock), time=now)
-        key, etag = pool_key(self.resolved.name), found[1] if found else None
-        etag = self.target.store.swap(key, claim.to_json(), etag=etag)
+        etag = self.target.store.swap(self._key, claim.to_json(), etag=found[1] if found else None)
         return None if etag is None else self._start(claim, etag)
 
     def _start(self, claim: PoolClaim, etag: str) -> Joined | None:
@@ -155,7 +158,7 @@ class Pool:
     def _publish(self, claim: PoolClaim, etag: str) -> None:
         """Tell those who wait. Somebody who has taken the claim over meanwhile may keep it."""
         try:
-            self.target.store.swap(pool_key(self.resolved.name), claim.to_json(), etag=etag)
+            self.target.store.swap(self._key, claim.to_json(), etag=etag)
         except AwsError as error:
             self.report(Note(f"Others will find {claim.cluster_id} late: {error}"))
 
@@ -163,8 +166,8 @@ class Pool:
         """Let the next try at once: a claim from long ago counts for nothing."""
         long_ago = replace(claim, time=claim.time - timedelta(days=1))
         with contextlib.suppress(AwsError):  # it stops counting by itself
-            self.target.store.swap(pool_key(self.resolved.name), long_ago.to_json(), etag=etag)
+            self.target.store.swap(self._key, long_ago.to_json(), etag=etag)
 
     def _read(self) -> tuple[PoolClaim, str] | None:
-        found = self.target.store.get_with_etag(pool_key(self.resolved.name))
+        found = self.target.store.get_with_etag(self._key)
         return None if found is None else (PoolClaim.from_json(found[0]), found[1])

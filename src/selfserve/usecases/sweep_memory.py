@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from selfserve.core.naming import SWEEP_MEMORY_KEY
+from selfserve.core.naming import sweep_memory_key
 from selfserve.core.sweep_memory import Memory, from_bytes, to_bytes
 from selfserve.errors import AwsError
 from selfserve.usecases.target import Target
@@ -18,6 +18,7 @@ class SharedMemory:
 
     def __init__(self, target: Target, sweep_id: str, *, writes: bool = True) -> None:
         self._target = target
+        self._key = sweep_memory_key(target.region, target.installation)
         self._sweep_id = sweep_id
         self._writes = writes
         self.damage: str | None = None
@@ -36,7 +37,7 @@ class SharedMemory:
                 self.content = changed
                 return changed
             body = to_bytes(changed, by=self._sweep_id)
-            etag = self._target.store.swap(SWEEP_MEMORY_KEY, body, etag=self._etag)
+            etag = self._target.store.swap(self._key, body, etag=self._etag)
             if etag is not None:
                 self.content, self._etag = changed, etag
                 return changed
@@ -47,7 +48,7 @@ class SharedMemory:
         )
 
     def _read(self) -> tuple[Memory, str | None]:
-        found = self._target.store.get_with_etag(SWEEP_MEMORY_KEY)
+        found = self._target.store.get_with_etag(self._key)
         if found is None:
             return Memory(), None
         body, etag = found
