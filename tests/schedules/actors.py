@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from schedules.house import House
-from schedules.wire import Process, Weather
+from schedules.process import Process, Weather
 from selfserve.core.package import Upload
 from selfserve.core.program import JobKind, Program
 from selfserve.core.resolve import Resolved

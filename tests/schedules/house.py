@@ -19,10 +19,12 @@ from weakref import WeakKeyDictionary
 
 from greenlet import getcurrent, greenlet
 
+from schedules.bucket import TrueBucket
 from schedules.chance import Chance
+from schedules.process import CLOCK_ERROR, Process, ProcessClock, Weather
 from schedules.timeline import Timeline
-from schedules.truth import TrueBucket, TrueEmr
-from schedules.wire import CLOCK_ERROR, Process, ProcessClock, Weather, WireBackend, WireStore
+from schedules.truth import TrueEmr
+from schedules.wire import WireBackend, WireStore
 from selfserve.core.launch import LaunchSpec
 from selfserve.core.resolve import Resolved
 from selfserve.usecases import launching, leases

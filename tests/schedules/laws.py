@@ -7,9 +7,10 @@ nobody asked to end, no slot is given twice, and in fair weather no name is eith
 from collections.abc import Iterator, Mapping
 
 from schedules.actors import Actors, Attempt
+from schedules.bucket import BEAT_PERIOD
 from schedules.plans import TURMOIL, Plan
-from schedules.truth import BEAT_PERIOD, TrueCluster
-from schedules.wire import PERIOD
+from schedules.process import PERIOD
+from schedules.truth import TrueCluster
 from selfserve.core.run import Placement, run_id_of_step
 from selfserve.errors import AwsError
 

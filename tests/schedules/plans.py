@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from hypothesis import strategies as st
 
 from schedules.house import Kind
-from schedules.wire import PERIOD, TROUBLES, Weather
+from schedules.process import PERIOD, TROUBLES, Weather
 
 TURMOIL = 3600.0
 """Until then people come, and sweeps go wrong."""

@@ -10,8 +10,8 @@ from schedules.chance import Chance, Draw, simplest
 from schedules.house import House, product
 from schedules.laws import GIVES_WAY, broken_laws
 from schedules.plans import TURMOIL, Old, Plan, Visit
+from schedules.process import PERIOD, Weather
 from schedules.timeline import at
-from schedules.wire import PERIOD, Weather
 from selfserve.core.launch import StepSpec
 from selfserve.core.launch_json import spec_to_json
 from selfserve.core.naming import claim_key, launch_key

@@ -8,7 +8,7 @@ hundreds of numbers in it. Of a plan that fails hypothesis makes a simpler one, 
 `explain` makes as many of the seed's draws kind as it can.
 
 `make prove` runs 100,000 schedules; otherwise there are fewer. What the laws are is in
-`laws.py`, what is assumed of AWS in `wire.py`. Two things are left out, as nothing that is
+`laws.py`, what is assumed of AWS in `process.py`. Two things are left out, as nothing that is
 in S3 can help there: people who add steps with other tools, and machines that
 fall asleep between their last check and the signature of the request (`Weather.stalls`).
 """

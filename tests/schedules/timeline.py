@@ -1,7 +1,7 @@
 """Virtual time, in seconds since `NOON`, and the processes that live in it.
 
 A process is ordinary synchronous code in a greenlet. It runs without interruption until
-it waits; everything that it does to the world outside is such a wait (`wire.py`). So
+it waits; everything that it does to the world outside is such a wait (`process.py`). So
 the order of events, and with it the whole schedule, follows from how long the waits are.
 """
 
@@ -59,7 +59,7 @@ class Timeline:
         self.now = until
 
     def end(self) -> None:
-        """Throw away the processes that still wait; they do nothing more (see `wire.py`)."""
+        """Throw away the processes that still wait; they do nothing more (see `process.py`)."""
         self.is_over = True
         for process in self._processes:
             if not process.dead:
