@@ -124,6 +124,16 @@ def test_joining_costs_two_calls_of_emr_before_the_step(house: House) -> None:
     assert found_and_booked == ["get", "get_with_etag", "swap"]
 
 
+def test_emr_is_asked_of_no_more_clusters_than_it_takes_to_know_the_emptiest(house: House) -> None:
+    for name in ("one", "two", "three"):
+        house.start(name)
+    house.backend.calls.clear()
+
+    house.submit()
+
+    assert house.backend.calls == ["list_clusters", "list_steps", "add_steps"]
+
+
 def test_looking_for_a_cluster_to_join_costs_nothing_more_where_there_is_none(house: House) -> None:
     house.submit()
     house.backend.calls.clear()
@@ -193,6 +203,14 @@ def test_steps_that_are_no_run_of_ours_take_slots_too(house: House) -> None:
     house.backend.add_steps(warm, [step("by hand")])
 
     assert house.submit().submission.is_transient
+
+
+def test_a_step_that_emr_lists_twice_takes_one_slot(house: House) -> None:
+    warm = house.start("warm", "step_concurrency=2")
+    ids = house.backend.add_steps(warm, [step(f"by hand {number}") for number in range(50)])
+    house.backend.cancel_steps(warm, ids[1:])
+
+    assert house.submit().placement.cluster_id == warm
 
 
 def test_the_emptiest_of_the_warm_ones_is_taken(house: House) -> None:

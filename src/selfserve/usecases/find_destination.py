@@ -74,7 +74,7 @@ class Search:
         resolved, wanted = self._load(ours)
         fitting = self._find_shared(wanted, ours)
         openings = find_openings(self.target, fitting, report=self.report)
-        best = next((some[0] for some in openings if some), None)
+        best = next(openings, None)
         if best is not None:
             return of_shared(self.target, best.shared)
         return of_spec(self.target, resolved, wanted)

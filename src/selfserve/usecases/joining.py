@@ -7,7 +7,7 @@ only one comes. What makes a cluster fit is in `core.joining`.
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import chain, groupby
+from itertools import groupby
 
 from selfserve.core.cluster import ClusterState, ClusterSummary, StepState
 from selfserve.core.joining import has_time_left, why_not
@@ -100,19 +100,26 @@ def _read_spec(target: Target, name: ClusterName) -> LaunchSpec | None:
 
 def find_openings(
     target: Target, fitting: Iterable[Shared], *, report: Report
-) -> Iterator[list[Opening]]:
-    """Those with a free slot, state by state, the emptiest first."""
+) -> Iterator[Opening]:
+    """Those with a free slot, state by state, the emptiest first.
+
+    EMR is asked of no more clusters than it takes to know which that is.
+    """
     for _, alike in groupby(fitting, key=lambda shared: shared.state):
-        looked_at = (_look(target, shared, report) for shared in alike)
-        openings = [opening for opening in looked_at if opening is not None]
-        yield sorted(openings, key=lambda opening: -opening.free)
+        openings: list[Opening] = []
+        for shared in sorted(alike, key=lambda shared: -shared.spec.step_concurrency):
+            while openings and openings[0].free >= shared.spec.step_concurrency:
+                yield openings.pop(0)
+            if (opening := _look(target, shared, report)) is not None:
+                openings = sorted([*openings, opening], key=lambda opening: -opening.free)
+        yield from openings
 
 
 def join(
     target: Target, fitting: Iterable[Shared], run_id: str, *, report: Report
 ) -> Joined | None:
     """Book a slot for the run on the best of these clusters; None if all are taken."""
-    for opening in chain.from_iterable(find_openings(target, fitting, report=report)):
+    for opening in find_openings(target, fitting, report=report):
         held = _book(target, opening, run_id)
         if held is not None:
             report(Note(_in_words(target, opening.shared)))
@@ -132,7 +139,9 @@ def count_slots(target: Target, shared: Shared) -> Slots:
     if not (shared.state.is_starting and is_new):
         steps = target.backend.list_steps(shared.cluster_id, most=_ONE_PAGE)
     if len(steps) == _ONE_PAGE:
-        steps += target.backend.list_steps(shared.cluster_id, states=_OPEN)
+        newest = {step.id for step in steps}
+        still_open = target.backend.list_steps(shared.cluster_id, states=_OPEN)
+        steps += [step for step in still_open if step.id not in newest]
     return Slots.of_steps(steps, number=shared.spec.step_concurrency, seen=seen)
 
 
