@@ -18,6 +18,7 @@ from faults.truth import (
     runs_of,
 )
 from selfserve.core.cluster import StepState
+from selfserve.core.run import placement_key
 
 MINE = "mine"
 """A cluster of the user's that waits for work."""
@@ -56,7 +57,8 @@ class Scene:
     def arrange(self, verb: str) -> None:
         """Somebody else's work runs; the user has a cluster if the command needs one.
 
-        For a sweep, that has been idle for so long that a sweep has warned of its end.
+        For a sweep, that has been idle for so long that a sweep has warned of its end, and
+        there is a run to be found again.
         """
         self.terminal.must("up", "small", "--name", BUSY, user="bob")
         self.terminal.must("submit", "job.py", "-c", BUSY, "-d", user="bob")
@@ -65,8 +67,14 @@ class Scene:
         if verb == "sweep":
             self.let_pass(_IDLE)
             self.terminal.must("sweep")
+            self._lose_a_run()
             self.let_pass(_PERIOD)
         self.account.empty("selfserve/bootstrap/", "selfserve/packages/")
+
+    def _lose_a_run(self) -> None:
+        """Somebody else's run is on a cluster of its own, and nobody has written down where."""
+        run_id = self.terminal.must(*COMMAND_LINES["submit-alone"], user="bob").strip()
+        self.account.empty(placement_key(run_id))
 
     def let_pass(self, duration: timedelta) -> None:
         """Time goes by, and the clusters' probes tell what they see."""

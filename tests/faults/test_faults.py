@@ -26,7 +26,7 @@ from faults.faults import (
 from faults.scene import COMMAND_LINES, Scene
 from faults.terminal import Terminal
 
-_PATIENCE_S = 0.5  # of clients, where nobody answers
+_PATIENCE_S = 1.0  # of clients, where nobody answers
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def befall(at: str, what: What) -> Fault:
 
 LAUNCH, ADD, END = "RunJobFlow", "AddJobFlowSteps", "TerminateJobFlows"
 CLAIM, INTENT, SCRIPT = "PUT */names/*", "PUT */launches/*", "PUT */bootstrap/*"
-LEASE, MEMORY = "PUT */leases/*", "PUT */memory.json"
+LEASE, MEMORY = "PUT */leases/*", "PUT */sweep/*"
 PACKAGE, RUN, PLACE = "PUT */packages/*", "PUT */submission.json", "PUT */placement.json"
 
 EVERYWHERE = {
@@ -213,9 +213,7 @@ EVERYWHERE = {
         "memory-twice": Case("sweep", [befall(MEMORY, What.TWICE)]),
         "memory-conflict": Case("sweep", [refuse(MEMORY, CONFLICT)]),
         "memory-fails": Case("sweep", [refuse(MEMORY, INTERNAL, times=FOREVER)], 3),
-        "memory-unreadable": Case(
-            "sweep", [refuse("GET */memory.json", SLOW_DOWN, times=FOREVER)], 3
-        ),
+        "memory-unreadable": Case("sweep", [refuse("GET */sweep/*", SLOW_DOWN, times=FOREVER)], 3),
         "lease-lost": Case("sweep", [lose(LEASE)]),
         "lease-twice": Case("sweep", [befall(LEASE, What.TWICE)]),
         "lease-conflict": Case("sweep", [refuse(LEASE, CONFLICT)]),

@@ -12,7 +12,7 @@ from loopback import Answer, Loopback, loopback
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 BODY = b"x" * 1000
-PATIENCE_S = 0.2
+PATIENCE_S = 1.0
 BROKEN = (ConnectionError, http.client.HTTPException)
 
 
