@@ -358,6 +358,17 @@ def test_fresh_never_joins(house: House) -> None:
     assert not any("Joining" in text for text in house.said)
 
 
+def test_a_run_of_its_own_whose_step_cannot_be_seen_is_not_to_be_submitted_again(
+    house: House,
+) -> None:
+    house.backend.refuse("list_steps", AwsError("Not now.", hint="Later."))
+
+    with pytest.raises(AwsError, match=r"was launched for run .*: Not now\.") as refusal:
+        house.submit(Joining.NEVER)
+
+    assert "Do not submit it again" in refusal.value.hint
+
+
 def test_a_run_of_its_own_takes_one_step_at_a_time_whatever_its_profile_says(house: House) -> None:
     house.submit(load=lambda _: resolve_small(house.profiles, "step_concurrency=4"))
 
@@ -376,6 +387,28 @@ def test_join_starts_a_shared_cluster_if_there_is_none(house: House) -> None:
     assert run.submission.joined
     assert not run.submission.is_transient
     assert any("which others may join" in text for text in house.said)
+
+
+def test_join_passes_over_a_new_cluster_whose_record_another_version_wrote(house: House) -> None:
+    house.submit(Joining.ALWAYS)
+    (record,) = (key for key in house.store.objects if "/launches/" in key)
+    house.store.objects[record] = b'{"release": 7}'
+
+    house.submit(Joining.ALWAYS, who=house.user("eve"))
+
+    assert house.launched() == 2
+
+
+def test_a_claim_that_another_version_wrote_starts_no_cluster(house: House) -> None:
+    house.submit(Joining.ALWAYS)
+    (claim,) = (key for key in house.store.objects if "/pools/" in key)
+    house.store.objects[claim] = b'{"launch": 7}'
+
+    with pytest.raises(AwsError) as refusal:
+        house.submit(Joining.ALWAYS, who=house.user("eve"))
+
+    assert "update" in refusal.value.hint
+    assert house.launched() == 1
 
 
 def test_join_takes_no_slot_of_another_installation(house: House) -> None:

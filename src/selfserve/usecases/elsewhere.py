@@ -8,12 +8,11 @@ import secrets
 from dataclasses import replace
 
 from selfserve.core.naming import run_prefix
-from selfserve.core.run import Placement, Submission, make_run_id
+from selfserve.core.run import Submission, make_run_id
 from selfserve.core.step import to_step
-from selfserve.errors import AwsError
 from selfserve.usecases.attempts import Attempts
 from selfserve.usecases.follow import FinishedRun
-from selfserve.usecases.leased_step import look_for_step
+from selfserve.usecases.leased_step import find_own_step
 from selfserve.usecases.placing import OnPrepared, write_down_place
 from selfserve.usecases.progress import Note, Report
 from selfserve.usecases.runs import Run, save_submission
@@ -57,13 +56,7 @@ def place_elsewhere(
             f"{launched.cluster_id}, which ends with it."
         )
     )
-    step_id = look_for_step(target, launched.cluster_id, again.run_id, report)
-    if step_id is None:
-        raise AwsError(
-            f"EMR does not list the step of run {again.run_id}.",
-            hint=f"Look at its cluster: selfserve status {launched.cluster_id}",
-        )
-    run = Run(again, Placement(launched.cluster_id, step_id))
+    run = Run(again, find_own_step(target, launched.cluster_id, again.run_id, report))
     write_down_place(target, run, report)
     return run
 

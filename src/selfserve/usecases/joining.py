@@ -81,7 +81,7 @@ def find_shared(
     for name, cluster in best_first:
         if name.profile != wanted.name.profile or is_run_id(name.name) or cluster.id in but_not:
             continue
-        spec = _read_spec(target, name)
+        spec = read_spec(target, name.launch_id)
         if spec is None or why_not(wanted, spec) is not None:
             continue
         if has_time_left(spec, cluster.created, target.clock.now()):
@@ -90,10 +90,10 @@ def find_shared(
             )
 
 
-def _read_spec(target: Target, name: ClusterName) -> LaunchSpec | None:
-    """None if there is no record, or one of a version of selfserve that says other things."""
+def read_spec(target: Target, launch_id: str) -> LaunchSpec | None:
+    """What a cluster was launched with; None without a record that this version reads."""
     try:
-        return read_intent(target, name.launch_id)
+        return read_intent(target, launch_id)
     except ValueError:
         return None
 

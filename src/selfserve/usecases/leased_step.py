@@ -124,6 +124,28 @@ def _look_after_lost_answer(
     return found
 
 
+def find_own_step(target: Target, cluster_id: str, run_id: str, report: Report) -> Placement:
+    """Where a run is whose own cluster was launched with its step.
+
+    Raises:
+        AwsError: EMR does not list the step, so that nothing can follow the run.
+    """
+    try:
+        step_id = look_for_step(target, cluster_id, run_id, report)
+    except AwsError as error:
+        raise _out_of_sight(cluster_id, run_id, str(error)) from error
+    if step_id is None:
+        raise _out_of_sight(cluster_id, run_id, "EMR does not list it")
+    return Placement(cluster_id, step_id)
+
+
+def _out_of_sight(cluster_id: str, run_id: str, why: str) -> AwsError:
+    return AwsError(
+        f"Cluster {cluster_id} was launched for run {run_id}, but its step is not known: {why}",
+        hint=f"Do not submit it again; look at its cluster: selfserve status {cluster_id}",
+    )
+
+
 def look_for_step(target: Target, cluster_id: str, run_id: str, report: Report) -> str | None:
     """Wait until EMR lists the run's step: it does so soon after it has accepted it."""
     started = target.clock.now()

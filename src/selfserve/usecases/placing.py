@@ -18,7 +18,7 @@ from selfserve.core.step import to_step
 from selfserve.errors import AwsError, NotFoundError, SelfserveError
 from selfserve.usecases.destination import Destination, Joining, LoadProfile
 from selfserve.usecases.known_clusters import forget, recall, remember
-from selfserve.usecases.leased_step import Ticket, TurnedAway, add_step, look_for_step
+from selfserve.usecases.leased_step import Ticket, TurnedAway, add_step, find_own_step
 from selfserve.usecases.leases import BeingEndedError, let_go
 from selfserve.usecases.progress import Note, Report, quiet
 from selfserve.usecases.runs import Run, save_placement, save_submission
@@ -198,10 +198,4 @@ def _launch_for(
             f"{launched.cluster_id}, which ends with it."
         )
     )
-    step_id = look_for_step(target, launched.cluster_id, submission.run_id, report)
-    if step_id is None:
-        raise AwsError(
-            f"EMR does not list the step of run {submission.run_id}.",
-            hint=f"Look at its cluster: selfserve status {launched.cluster_id}",
-        )
-    return Placement(launched.cluster_id, step_id)
+    return find_own_step(target, launched.cluster_id, submission.run_id, report)

@@ -19,8 +19,16 @@ from selfserve.core.naming import pool_key
 from selfserve.core.resolve import Resolved
 from selfserve.errors import AwsError, OutcomeUnknownError, SelfserveError
 from selfserve.usecases.clusters import list_ours
-from selfserve.usecases.joining import Joined, Ours, Shared, count_slots, find_shared, join
-from selfserve.usecases.launching import launch_shared, new_launch_id, read_intent
+from selfserve.usecases.joining import (
+    Joined,
+    Ours,
+    Shared,
+    count_slots,
+    find_shared,
+    join,
+    read_spec,
+)
+from selfserve.usecases.launching import launch_shared, new_launch_id
 from selfserve.usecases.leases import take_hold
 from selfserve.usecases.progress import Note, Report, Waiting
 from selfserve.usecases.target import Target
@@ -105,7 +113,7 @@ class Pool:
         is_new = self.target.clock.now() - claim.time < LEASE_TIME
         if claim.cluster_id is None or claim.cluster_id in self.but_not or not is_new:
             return None
-        spec = read_intent(self.target, claim.launch_id)
+        spec = read_spec(self.target, claim.launch_id)
         if spec is None or why_not(self.wanted, spec) is not None:
             return None
         shared = Shared(
@@ -170,4 +178,12 @@ class Pool:
 
     def _read(self) -> tuple[PoolClaim, str] | None:
         found = self.target.store.get_with_etag(self._key)
-        return None if found is None else (PoolClaim.from_json(found[0]), found[1])
+        if found is None:
+            return None
+        try:
+            return PoolClaim.from_json(found[0]), found[1]
+        except (ValueError, LookupError, TypeError) as error:
+            raise AwsError(
+                f"Who starts shared {self.resolved.name} clusters cannot be read: {error!r}",
+                hint="Most likely a newer selfserve wrote it; update this one.",
+            ) from error
