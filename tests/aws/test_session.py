@@ -14,6 +14,7 @@ from selfserve.errors import AwsError, OutcomeUnknownError
 from specs import SPEC, step
 
 LOST = Answer(lost=True)
+THROTTLED = emr_error("ThrottlingException", "Rate exceeded")
 SERVER_ERROR = emr_error("InternalFailure", "", status=500)
 
 ONCE = [
@@ -66,16 +67,53 @@ def test_an_answer_without_ids_leaves_the_outcome_unknown(use: Use) -> None:
             use(backend)
 
 
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """How long botocore would have waited before it asked again, in seconds."""
+    waited: list[float] = []
+    monkeypatch.setattr("botocore.endpoint.time.sleep", waited.append)
+    return waited
+
+
 @pytest.mark.parametrize("use", ONCE)
-def test_a_throttled_call_without_idempotency_is_not_repeated_either(use: Use) -> None:
-    with loopback(emr_error("ThrottlingException", "Rate exceeded")) as server:
+def test_a_call_that_emr_throttles_has_no_effect_and_is_sent_again(
+    use: Use, waits: list[float]
+) -> None:
+    done = emr_reply(JobFlowId="j-1", StepIds=["s-1"])
+    with loopback(THROTTLED, THROTTLED, done) as server:
+        use(EmrBackend(clients_of(server.url)))
+
+        assert len(server.requests) == 3
+    assert len(waits) == 2
+
+
+@pytest.mark.parametrize("use", ONCE)
+def test_a_call_that_emr_throttles_on_and_on_is_refused_within_half_a_minute(
+    use: Use, waits: list[float]
+) -> None:
+    with loopback(*[THROTTLED] * 6) as server:
         backend = EmrBackend(clients_of(server.url))
 
         with pytest.raises(AwsError) as raised:
             use(backend)
 
         assert not isinstance(raised.value, OutcomeUnknownError)
-        assert len(server.requests) == 1
+        assert len(server.requests) == 5
+    assert sum(waits) <= 30
+
+
+@pytest.mark.parametrize("use", ONCE)
+def test_an_answer_that_is_lost_after_a_throttling_leaves_the_outcome_unknown(
+    use: Use, waits: list[float]
+) -> None:
+    with loopback(THROTTLED, LOST) as server:
+        backend = EmrBackend(clients_of(server.url))
+
+        with pytest.raises(OutcomeUnknownError):
+            use(backend)
+
+        assert len(server.requests) == 2
+    assert len(waits) == 1
 
 
 @pytest.mark.parametrize("use", ONCE)

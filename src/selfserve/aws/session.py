@@ -5,15 +5,17 @@ and is only needed for large uploads (`s3.py`).
 
 Amazon EMR has no idempotency token for RunJobFlow and AddJobFlowSteps, so a
 retry by the SDK could start a second cluster. Those two go through `emr_once`,
-which never retries; everything else through clients that do.
+which repeats only what EMR has certainly refused; everything else through clients
+that retry.
 """
 
 import os
-from collections.abc import Iterator
+import random
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from botocore.client import BaseClient
 from botocore.config import Config
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
 _CONNECT_TIMEOUT_S = 5
 _READ_TIMEOUT_S = 60  # RunJobFlow with many steps takes EMR several seconds
 _ATTEMPTS = 5  # EMR's rates are tiny (one call in two seconds), so throttling is ordinary
+_THROTTLED = frozenset({"Throttling", "ThrottlingException"})
+_WAITS_WHEN_THROTTLED = 4
 _ATTEMPTS_AT_ENDPOINT = 3  # nothing throttles there; if it is gone, say so in two seconds
 
 
@@ -54,9 +58,15 @@ class Clients:
 
     @cached_property
     def emr_once(self) -> "EMRClient":
-        """EMR for RunJobFlow and AddJobFlowSteps: one request, whatever happens."""
+        """EMR for RunJobFlow and AddJobFlowSteps: asked again only after it was throttled.
+
+        EMR then has certainly not begun; after any other trouble it may have.
+        """
         config = self._config(attempts=1)
-        return cast("EMRClient", self._make("emr", config, self.endpoint_url))
+        client = cast("EMRClient", self._make("emr", config, self.endpoint_url))
+        # The stubs say that no handler answers anything; those of needs-retry answer seconds.
+        client.meta.events.register("needs-retry.emr", _wait_if_throttled)  # type: ignore[arg-type]
+        return client
 
     @cached_property
     def s3(self) -> "S3Client":
@@ -133,6 +143,21 @@ def configured_region() -> str | None:
     with aws_errors("reading the AWS configuration"):
         region: str | None = _session_of_user().get_config_variable("region")
         return region
+
+
+def _wait_if_throttled(
+    response: tuple[object, Mapping[str, Any]] | None,  # Any: an answer as botocore parses it
+    attempts: int,
+    **_: object,
+) -> float | None:
+    """Seconds until a refused request is sent again; None to leave it at that.
+
+    About half a minute in all: a lease is held meanwhile (`core.lease.ACT_WITHIN`).
+    """
+    code = response[1].get("Error", {}).get("Code") if response else None
+    if code not in _THROTTLED or attempts > _WAITS_WHEN_THROTTLED:
+        return None
+    return float(2**attempts) * random.uniform(0.5, 1)  # noqa: S311  spreads load; hides nothing
 
 
 @contextmanager
