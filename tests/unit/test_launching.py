@@ -291,3 +291,25 @@ def test_a_name_that_cannot_stand_in_a_cluster_name_is_refused(
 ) -> None:
     with pytest.raises(BadInputError, match="cannot be a cluster's name"):
         launch(target, small, name="a/b")
+
+
+class _IsUsedMeanwhile(_Races):
+    """Somebody adds a step to the second cluster as soon as it is there."""
+
+    def launch(self, spec: LaunchSpec) -> str:
+        cluster_id = super().launch(spec)
+        if cluster_id != self.rival_cluster and self.rival_cluster:
+            self.add_steps(cluster_id, [StepSpec(name="job", args=("true",))])
+        return cluster_id
+
+
+def test_a_cluster_that_has_lost_its_name_is_not_ended_while_somebody_uses_it(
+    small: Resolved, store: MemoryStore
+) -> None:
+    backend = _IsUsedMeanwhile(FakeClock())
+    target = make_target(backend=backend, store=store, clock=backend.clock)
+    backend.rival, backend.resolved = target, small
+
+    launch(target, small, name="one")
+
+    assert "terminate" not in backend.calls

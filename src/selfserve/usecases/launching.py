@@ -29,6 +29,7 @@ from selfserve.errors import (
 from selfserve.usecases.claims import CLOCKS_DIFFER, claim_name, holds_name, release_name
 from selfserve.usecases.clock import Clock
 from selfserve.usecases.clusters import list_ours
+from selfserve.usecases.leases import end_unused
 from selfserve.usecases.progress import Note, Report, Waiting, quiet
 from selfserve.usecases.shipped import read_bootstrap_script
 from selfserve.usecases.target import Place, Target
@@ -200,8 +201,10 @@ def _still_holds_name(target: Target, spec: LaunchSpec, cluster_id: str, report:
 def _yield_name(target: Target, spec: LaunchSpec, cluster_id: str, report: Report) -> Launched:
     """We were so slow that another launch took the name over: keep the other's cluster."""
     name = spec.name.name
-    target.backend.terminate([cluster_id])
-    report(Note(f"Another launch of {name} was faster; {cluster_id} is ended again."))
+    if end_unused(target, cluster_id, spec.name.launch_id):
+        report(Note(f"Another launch of {name} was faster; {cluster_id} is ended again."))
+    else:
+        report(Note(f"Another launch of {name} was faster; {cluster_id} ends when it is idle."))
     live = claim_name(target, name, spec.name.launch_id, report=report)
     if live is not None:
         return _join(target, live)

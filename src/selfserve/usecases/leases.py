@@ -125,6 +125,31 @@ def let_go(target: Target, held: Held) -> None:
             seen = read_lease(target, held.cluster_id)
 
 
+def end_unused(target: Target, cluster_id: str, ender_id: str) -> bool:
+    """End a cluster unless it has been used or is about to be; whether that was asked for.
+
+    Under the lease, as a sweep does. One that is left is ended by a sweep when it is idle.
+    """
+    taken_at, since = time.monotonic(), target.clock.now()
+    seen = read_lease(target, cluster_id)
+    try:
+        ending = leases.begin_ending(seen.lease, ender_id, since)
+    except ValueError:
+        return False
+    body = leases.to_bytes(ending, by=ender_id)
+    etag = target.store.swap(lease_key(cluster_id), body, etag=seen.etag)
+    if etag is None:
+        return False
+    is_used = bool(target.backend.list_steps(cluster_id, most=1))
+    by_machine = timedelta(seconds=time.monotonic() - taken_at)
+    if is_used or max(target.clock.now() - since, by_machine) >= ACT_WITHIN:
+        body = leases.to_bytes(leases.spare(ending), by=ender_id)
+        target.store.swap(lease_key(cluster_id), body, etag=etag)
+        return False
+    target.backend.terminate([cluster_id])
+    return True
+
+
 def read_lease(target: Target, cluster_id: str) -> Version:
     """The cluster's lease as it is now.
 
