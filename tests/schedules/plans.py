@@ -228,7 +228,21 @@ JOINED = st.builds(
     sweepers=st.integers(1, 2),
 )
 """Many want a slot of a cluster that many share, at the moment when it may end."""
+OVERTAKEN = st.builds(
+    Plan,
+    kind=st.just(Kind()),
+    weather=st.one_of(_weathers("pause", "slow"), _weathers("stall"), _weathers("slow", "lost")),
+    old=st.just(()),
+    visits=st.builds(
+        lambda launches, submits: (*launches, *submits),
+        st.lists(st.just(Visit("launch", 1.0, "ada", "a")), min_size=2, max_size=3),
+        _submits(st.integers(10, 3000).map(float)),
+    ),
+    sweepers=st.just(1),
+)
+"""A launch that was overtaken ends its own cluster, to which somebody may have submitted."""
 FAMILIES = {
+    "overtaken": OVERTAKEN,
     "any": ANY,
     "contended": CONTENDED,
     "crowded": CROWDED,
