@@ -540,6 +540,23 @@ def test_one_that_is_spared_leaves_its_place_to_another(team: Team) -> None:
     assert len(report.having(Verdict.ENDED)) == 5
 
 
+def test_a_query_that_begins_while_many_others_are_ended_is_seen(team: Team) -> None:
+    team.start(*(f"c{number:02}" for number in range(40)))
+    team.sweep_until_warned()
+
+    def take_a_while(method: str) -> None:
+        if method == "list_steps":
+            team.clock.sleep(timedelta(seconds=2))  # EMR's default rate
+            team.at_work[team.ids[-1]] = 1
+            team.beat()
+
+    team.backend.before = take_a_while
+    report = team.sweep_next(SweepPolicy(all_at_once=True))
+
+    assert verdicts(report)["c39"] == "spared"
+    assert len(report.having(Verdict.ENDED)) == 39
+
+
 def test_what_sweeps_knew_may_be_damaged(team: Team) -> None:
     team.start("one")
     team.sweep_until_warned()

@@ -46,6 +46,8 @@ from selfserve.usecases.sweep_memory import SharedMemory
 from selfserve.usecases.target import Target
 
 _ENDED_AT_ONCE = 100
+_SIGNS_HOLD_FOR = 20
+"""So many last looks: EMR admits one in two seconds, and a query may begin meanwhile."""
 _LOOKED_AT_ONCE = 200
 """After so many looks they are written down, so that little is lost if the sweep dies. Lambda
 ends it after 15 minutes, in which EMR's default rates admit 450 looks."""
@@ -147,11 +149,8 @@ class _Sweep:
         try:
             while left and (granted := self._reserve(left)):
                 left = [one for one in left if one not in granted and one not in self._lines]
-                outcomes = ender.end(
-                    granted, self._signs(granted), looking=self._looking("last looks")
-                )
-                spared = [self._take_outcome(outcome) for outcome in outcomes]
-                self._give_back([one for one in spared if one is not None])
+                for start in range(0, len(granted), _SIGNS_HOLD_FOR):
+                    self._end_some(ender, granted[start : start + _SIGNS_HOLD_FOR])
         except AwsError as error:
             self._failures.append(str(error))
         self._failures.extend(ender.failures)
@@ -160,7 +159,10 @@ class _Sweep:
             if cluster_id not in self._lines:
                 self._tell_later(cluster_id)
 
-    def _give_back(self, spared: Sequence[str]) -> None:
+    def _end_some(self, ender: Ender, some: Sequence[str]) -> None:
+        outcomes = ender.end(some, self._signs(some), looking=self._looking("last looks"))
+        taken = [self._take_outcome(outcome) for outcome in outcomes]
+        spared = [one for one in taken if one is not None]
         self._memory.change(lambda memory: give_back(memory, spared, self._id))
 
     def _reserve(self, due: Sequence[str]) -> list[str]:
