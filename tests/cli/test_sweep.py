@@ -137,6 +137,16 @@ def test_it_starts_no_daemon(run: Run, targets: FakeTargets) -> None:
     assert "Nothing runs on this machine" in result.stderr
 
 
+def test_where_nothing_runs_json_has_the_same_keys(run: Run, targets: FakeTargets) -> None:
+    usual = json.loads(run("sweep", "-o", "json", "-q").stdout)
+    targets.is_running = False
+
+    nothing = json.loads(run("sweep", "-o", "json", "-q").stdout)
+
+    assert nothing.keys() == usual.keys()
+    assert nothing["clusters"] == []
+
+
 def test_watching_goes_on_after_errors_until_ctrl_c(run: Run, team: Team) -> None:
     team.start("one")
     ticks = iter(range(10_000))

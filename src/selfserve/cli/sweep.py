@@ -104,8 +104,11 @@ def _parse_period(text: str) -> timedelta:
 
 
 def _say_nothing_runs(this: Invocation) -> None:
+    from selfserve.core.sweep_report import SweepReport
+
     if this.output.as_json:
-        this.output.json({"clusters": [], "notes": [], "failures": []})
+        nothing = SweepReport(sweep_id="", time=datetime.now(UTC), lines=())
+        this.output.json(_to_json(nothing, on="local"))
     this.output.say("Nothing runs on this machine, so there is nothing to sweep.")
 
 
