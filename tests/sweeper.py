@@ -59,7 +59,7 @@ def _to_pattern(resource: Any) -> str:
     values = {"Partition": "aws", "Region": REGION, "AccountId": "123456789012"}
     for name, value in values.items():
         text = text.replace(f"${{AWS::{name}}}", value)
-    return text.replace("${Bucket}", BUCKET).replace("${Installation}", "main")
+    return text
 
 
 class Account:
@@ -113,9 +113,4 @@ class Account:
 def function_environment() -> dict[str, str]:
     """What the template sets, and what Lambda adds."""
     variables = resources()["Sweeper"]["Properties"]["Environment"]["Variables"]
-    parameters = {"Bucket": BUCKET, "Installation": "main"}
-    given = {
-        key: parameters[value["Ref"]] if isinstance(value, dict) else str(value)
-        for key, value in variables.items()
-    }
-    return {**given, "AWS_REGION": REGION}
+    return {**{key: str(value) for key, value in variables.items()}, "AWS_REGION": REGION}

@@ -54,11 +54,8 @@ def test_only_clusters_of_the_installation_can_be_ended() -> None:
     ends = [one for one in statements("SweeperRole") if "Terminate" in str(one["Action"])]
 
     assert [one["Condition"] for one in ends] == [
-        {"StringEquals": {"elasticmapreduce:ResourceTag/selfserve:installation": _INSTALLATION}}
+        {"StringEquals": {"elasticmapreduce:ResourceTag/selfserve:installation": "main"}}
     ]
-
-
-_INSTALLATION = {"Ref": "Installation"}
 
 
 def test_nothing_but_ending_changes_a_cluster() -> None:
@@ -81,7 +78,7 @@ def test_jobs_and_their_results_can_be_neither_read_nor_written() -> None:
         if isinstance(resource, dict) and "selfserve/" in str(resource)
     ]
 
-    memory = "sweep/${AWS::Region}/${Installation}.json"
+    memory = "sweep/${AWS::Region}/main.json"
     assert set(objects) == {"beats/*", "leases/*", "names/*", "runs/*/placement.json", memory}
 
 
@@ -117,9 +114,16 @@ def test_the_commands_name_the_files_and_the_stack(tmp_path: Path) -> None:
     code = f"selfserve/sweeper/{written.code.name}"
     assert upload[:5] == ["aws", "s3", "cp", str(written.code), f"s3://memory/{code}"]
     assert ["--template-file", str(written.template)] == deploy[7:9]
-    assert f'Default: "{code}"' in written.template.read_text(encoding="utf-8")
+    function = decode_str(written.template.read_text(encoding="utf-8"))[0]["Resources"]["Sweeper"]
+    assert function["Properties"]["Code"] == {"S3Bucket": "memory", "S3Key": code}
     assert all(REGION in command.line for command in (*written.commands, *written.also))
     assert written.also[-1].line.startswith("aws cloudformation delete-stack")
+
+
+def test_an_update_keeps_no_earlier_code_as_only_settings_are_parameters() -> None:
+    parameters = decode_str(TEMPLATE)[0]["Parameters"]
+
+    assert set(parameters) == {"AlarmTopic", "BucketKey", "ReserveConcurrency"}
 
 
 def test_writing_it_again_writes_the_same(tmp_path: Path) -> None:
