@@ -126,6 +126,14 @@ def test_an_update_keeps_no_earlier_code_as_only_settings_are_parameters() -> No
     assert set(parameters) == {"AlarmTopic", "BucketKey", "ReserveConcurrency"}
 
 
+def test_a_sweep_that_takes_minutes_is_waited_for(tmp_path: Path) -> None:
+    try_it = write_installation(make_target(kind="aws"), tmp_path, every=TEN_MINUTES).also[0]
+
+    words = shlex.split(try_it.line)
+    assert words[:3] == ["aws", "lambda", "invoke"]
+    assert words[words.index("--cli-read-timeout") + 1] == "0"
+
+
 def test_writing_it_again_writes_the_same(tmp_path: Path) -> None:
     target = make_target(kind="aws")
 

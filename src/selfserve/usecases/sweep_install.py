@@ -110,6 +110,7 @@ def _installation(place: Place, template: Path, code: Path) -> Installation:
     key = f"s3://{place.bucket}/{S3_PREFIX}sweeper/{code.name}"
     deploy = ("deploy", *at, "--stack-name", stack, "--template-file", str(template))
     dry_run = ("--cli-binary-format", "raw-in-base64-out", "--payload", '{"dry_run": true}')
+    patiently = ("--cli-read-timeout", "0")  # a sweep may take minutes; the AWS CLI waits for one
     return Installation(
         template=template,
         code=code,
@@ -121,7 +122,8 @@ def _installation(place: Place, template: Path, code: Path) -> Installation:
         also=(
             _aws(
                 "see what it would end",
-                *("lambda", "invoke", *at, "--function-name", stack, *dry_run, "/dev/stdout"),
+                *("lambda", "invoke", *at, *patiently, "--function-name", stack),
+                *(*dry_run, "/dev/stdout"),
             ),
             _aws("see what it does", "logs", "tail", *at, f"/aws/lambda/{stack}", "--follow"),
             _aws("remove it", "cloudformation", "delete-stack", *at, "--stack-name", stack),
