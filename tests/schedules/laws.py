@@ -72,7 +72,7 @@ def _left_running(plan: Plan, actors: Actors) -> Iterator[str]:
         if len(plan.old) <= MOST_ENDED and not plan.weather.trouble:
             latest = max(due, PERIOD) + patience(plan)
         else:
-            latest = max(due, quiet) + GIVES_WAY + PERIOD * (len(plan.old) // MOST_ENDED)
+            latest = max(due, quiet) + GIVES_WAY + 2 * PERIOD * (len(plan.old) // MOST_ENDED)
         ended = cluster.ended_at
         if (now if ended is None else ended) > latest:
             yield f"{cluster.id} was due to end at {due:.0f}; " + (

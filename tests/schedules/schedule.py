@@ -62,7 +62,8 @@ def explain(plan: Plan, seed: int) -> str:
 
     kind = simplest(list(first.draws), fails)
     found = run_schedule(plan, seed, kind=kind, traced=True)
-    return "\n".join((f"{plan!r}\nseed {seed}", *found.trace, *found.broken))
+    broken = found.broken or ("It has not happened again. The first time:", *first.broken)
+    return "\n".join((f"{plan!r}\nseed {seed}", *found.trace, *broken))
 
 
 def _let_pass(house: House, actors: Actors, plan: Plan) -> None:

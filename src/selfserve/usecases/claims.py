@@ -86,10 +86,11 @@ def _take(target: Target, name: str, launch_id: str) -> bool:
 def _still_counts(target: Target, claim: Claim) -> bool:
     """Whether the cluster that the claim stands for may still come, or has just come.
 
-    An older claim does not count: had its cluster lived, `find_live` would have found it.
+    An older claim counts only while its cluster lives. That is looked at once more: since
+    `find_live` did, this machine may have slept.
     """
     if target.clock.now() - claim.time > target.pace.appears_within:
-        return False
+        return any(name.launch_id == claim.launch_id for name, _ in list_ours(target))
     ours = list_ours(target, states=(), created_after=claim.time - CLOCKS_DIFFER)
     made = [cluster for name, cluster in ours if name.launch_id == claim.launch_id]
     return all(cluster.state.is_live for cluster in made)
