@@ -10,7 +10,7 @@ import pytest
 from fakes import LIKE_EMR, FakeBackend, FakeClock
 from selfserve.core.attempts import MOST_ATTEMPTS
 from selfserve.core.cluster import ClusterState
-from selfserve.errors import ClusterFailedError
+from selfserve.errors import BadInputError, ClusterFailedError
 from selfserve.usecases.progress import Note, Progress, Waiting
 from selfserve.usecases.up import Up, up
 from targets import make_target, resolve_small
@@ -66,6 +66,20 @@ def test_a_second_up_with_other_settings_shows_what_differs_and_reuses(tmp_path:
     assert second.reused
     (change,) = second.changes
     assert (change.path, change.before, change.after) == ("shutdown.idle", "1h", "30m")
+    assert len(backend.launched) == 1
+
+
+def test_a_cluster_of_another_profile_does_not_pass_for_this_one(tmp_path: Path) -> None:
+    backend = FakeBackend()
+    target = make_target(backend=backend, clock=backend.clock)
+    small = resolve_small(tmp_path)
+    up(target, replace(small, name="trino"), name="one")
+
+    with pytest.raises(BadInputError, match=f"is of profile trino, not {small.name}") as caught:
+        up(target, small, name="one")
+
+    assert "selfserve down one" in caught.value.hint
+    assert f"selfserve up {small.name} --name" in caught.value.hint
     assert len(backend.launched) == 1
 
 

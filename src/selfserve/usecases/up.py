@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from selfserve.core.cluster import Cluster
 from selfserve.core.diff import Change
 from selfserve.core.launch import LaunchSpec
+from selfserve.core.naming import ClusterName
 from selfserve.core.resolve import Resolved
+from selfserve.errors import BadInputError
 from selfserve.usecases.bringing_up import bring_up
 from selfserve.usecases.clusters import find_live
 from selfserve.usecases.launching import (
@@ -47,7 +49,8 @@ def up(
     of this; else as soon as EMR has accepted it.
 
     Raises:
-        BadInputError: the profile or the name cannot be used.
+        BadInputError: the profile or the name cannot be used, or a cluster of another
+            profile has the name.
         ClusterFailedError: it could not start.
     """
     check_name(name)
@@ -69,10 +72,24 @@ def up(
 def _find_or_launch(target: Target, resolved: Resolved, name: str, report: Report) -> Launched:
     live = find_live(target, name)
     if live is not None and live.name is not None:
+        _check_profile(live.name, resolved, target)
         report(Note(f"Cluster {name} is there already: {live.id}, {live.state}."))
         launch_id = live.name.launch_id
         return Launched(live.id, launch_id, read_intent(target, launch_id), reused=True)
     launched = launch(target, resolved, name=name, report=report)
+    if launched.spec is not None:
+        _check_profile(launched.spec.name, resolved, target)  # it may be another launch's
     verb = "Joined" if launched.reused else "Asked for"
     report(Note(f"{verb} cluster {name} on {target.label}: {launched.cluster_id}."))
     return launched
+
+
+def _check_profile(there: ClusterName, wanted: Resolved, target: Target) -> None:
+    """Not even nearly what is wanted may pass for it, such as Trino for Spark."""
+    if there.profile != wanted.name:
+        raise BadInputError(
+            f"Cluster {there.name} on {target.label} is of profile {there.profile}, "
+            f"not {wanted.name}.",
+            hint=f"End it first: selfserve down {there.name}; or take another name: "
+            f"selfserve up {wanted.name} --name NAME",
+        )
