@@ -18,7 +18,7 @@ def test_the_commands_to_paste_are_data_and_all_else_is_talk(tmp_path: Path) -> 
 
     assert done.exit_code == 0
     lines = [line for line in done.stdout.splitlines() if line and not line.startswith("#")]
-    assert len(lines) == 5
+    assert len(lines) == 6
     assert all(line.startswith("aws ") for line in lines)
     assert "Nothing was changed in AWS" in done.stderr
     assert (tmp_path / "template.yaml").exists()

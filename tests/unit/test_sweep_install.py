@@ -117,7 +117,14 @@ def test_the_commands_name_the_files_and_the_stack(tmp_path: Path) -> None:
     function = decode_str(written.template.read_text(encoding="utf-8"))[0]["Resources"]["Sweeper"]
     assert function["Properties"]["Code"] == {"S3Bucket": "memory", "S3Key": code}
     assert all(REGION in command.line for command in (*written.commands, *written.also))
-    assert written.also[-1].line.startswith("aws cloudformation delete-stack")
+
+
+def test_removing_it_leaves_neither_stack_nor_code(tmp_path: Path) -> None:
+    written = write_installation(make_target(kind="aws"), tmp_path, every=TEN_MINUTES)
+
+    stack, code = written.also[-2:]
+    assert stack.line.startswith("aws cloudformation delete-stack")
+    assert code.line.startswith("aws s3 rm s3://memory/selfserve/sweeper/ --recursive")
 
 
 def test_an_update_keeps_no_earlier_code_as_only_settings_are_parameters() -> None:

@@ -107,7 +107,7 @@ def _check(place: Place, every: timedelta) -> None:
 def _installation(place: Place, template: Path, code: Path) -> Installation:
     stack = _stack_name(place.installation)
     at = ("--region", place.region)
-    key = f"s3://{place.bucket}/{S3_PREFIX}sweeper/{code.name}"
+    uploads = f"s3://{place.bucket}/{S3_PREFIX}sweeper/"
     deploy = ("deploy", *at, "--stack-name", stack, "--template-file", str(template))
     dry_run = ("--cli-binary-format", "raw-in-base64-out", "--payload", '{"dry_run": true}')
     patiently = ("--cli-read-timeout", "0")  # a sweep may take minutes; the AWS CLI waits for one
@@ -116,7 +116,7 @@ def _installation(place: Place, template: Path, code: Path) -> Installation:
         code=code,
         stack=stack,
         commands=(
-            _aws("upload the code", "s3", "cp", str(code), key, *at),
+            _aws("upload the code", "s3", "cp", str(code), f"{uploads}{code.name}", *at),
             _aws("install", "cloudformation", *deploy, "--capabilities", "CAPABILITY_IAM"),
         ),
         also=(
@@ -127,6 +127,10 @@ def _installation(place: Place, template: Path, code: Path) -> Installation:
             ),
             _aws("see what it does", "logs", "tail", *at, f"/aws/lambda/{stack}", "--follow"),
             _aws("remove it", "cloudformation", "delete-stack", *at, "--stack-name", stack),
+            _aws(
+                "remove what was uploaded; sweeps that are installed have copies of their own",
+                *("s3", "rm", uploads, "--recursive", *at),
+            ),
         ),
     )
 
