@@ -62,6 +62,14 @@ def test_aws_with_a_name_is_another_entry() -> None:
     assert (place.label, place.bucket, place.installation) == ("aws:staging", "staging", "staging")
 
 
+@pytest.mark.parametrize("bucket", ["My_Team", "s3://team-bucket", "ab", "team-bucket\n"])
+def test_what_cannot_be_a_bucket_is_refused_in_the_environment_too(bucket: str) -> None:
+    with pytest.raises(BadInputError, match="no S3 bucket") as caught:
+        _targets(bucket=bucket, aws=AWS).place("aws")
+
+    assert "export SELFSERVE_BUCKET=my-bucket" in caught.value.hint
+
+
 def test_the_environment_alone_is_enough_for_aws() -> None:
     place = _targets(bucket="my-bucket", region="eu-west-3", team="ads").place("aws")
 

@@ -1,13 +1,14 @@
 """Find what `--on` names in the user's configuration, and connect to it."""
 
 import os
+import re
 from collections.abc import Callable, Mapping
 
 from selfserve.core.did_you_mean import did_you_mean
 from selfserve.errors import BadInputError
 from selfserve.local.endpoint import ACCESS_KEY_PREFIX, ACCOUNT, BUCKET, REGION, LocalEndpoint
 from selfserve.usecases.connecting import connect, connect_aws
-from selfserve.usecases.settings import AwsSettings, Settings, load_settings
+from selfserve.usecases.settings import BUCKET_NAME, AwsSettings, Settings, load_settings
 from selfserve.usecases.target import AWS, LOCAL, LOCAL_PACE, Place, Target
 
 
@@ -105,6 +106,12 @@ def _find_bucket(configured: AwsSettings, settings: Settings, entry: str) -> str
             "No S3 bucket is set for AWS; selfserve keeps launches, packages and logs in one.",
             hint="Name one: export SELFSERVE_BUCKET=my-bucket, or write to "
             f"{settings.config_file}: targets: {{{entry}: {{bucket: my-bucket}}}}",
+        )
+    if not re.fullmatch(BUCKET_NAME, bucket):  # the environment's; the file's has been checked
+        raise BadInputError(
+            f"SELFSERVE_BUCKET is {bucket}; no S3 bucket can have this name.",
+            hint="Names have 3 to 63 lower-case letters, digits, hyphens and dots: "
+            "export SELFSERVE_BUCKET=my-bucket",
         )
     return bucket
 

@@ -30,7 +30,8 @@ if TYPE_CHECKING:  # most users have no such file, and YAML is slow to load
     from selfserve.core.document import Document
     from selfserve.core.problems import Problem
 
-_BUCKET = r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"
+BUCKET_NAME = r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"
+"""A pattern: what S3 takes for the name of a bucket."""
 
 
 class AwsSettings(BaseModel):
@@ -39,7 +40,7 @@ class AwsSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     region: str | None = None
-    bucket: Annotated[str, Field(pattern=_BUCKET)] | None = None
+    bucket: Annotated[str, Field(pattern=f"^{BUCKET_NAME}$")] | None = None
     installation: Annotated[str, Field(pattern=f"^{NAME_PART}$")] = "main"
     """Keeps several installations of selfserve in one account apart."""
     subnets: tuple[str, ...] = Field(default=(), strict=False)
