@@ -576,6 +576,17 @@ SAMPLES = [
     ),
     # clusters
     (
+        "cluster-ended-on-purpose",
+        logged(
+            LogSource.STEP_STDERR,
+            "ERROR YarnScheduler: Lost executor 1 on ip-10-0-1-7: Container killed by YARN",
+            step_state="CANCELLED",
+            run_state="LOST",
+            cluster_reason_code="USER_REQUEST",
+            cluster_reason="Terminated by user request",
+        ),
+    ),
+    (
         "emr-subnets-in-two-networks",
         Evidence(
             cluster_reason_code="VALIDATION_ERROR",

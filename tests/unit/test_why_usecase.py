@@ -3,6 +3,7 @@
 import gzip
 import re
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -335,6 +336,42 @@ def test_a_run_whose_cluster_died_is_explained_by_that(house: House) -> None:
     assert diagnosis.verdict.kind == "emr-no-capacity"
 
 
+@pytest.mark.parametrize("state", [StepState.INTERRUPTED, StepState.CANCELLED])
+def test_a_run_whose_cluster_somebody_has_ended_is_explained_by_that(
+    house: House, state: StepState
+) -> None:
+    run = house.submit()
+    house.step(run, state)
+    end_cluster(
+        house,
+        run.placement.cluster_id,
+        ClusterState.TERMINATED,
+        "USER_REQUEST",
+        "Terminated by user request",
+    )
+
+    diagnosis = ask(house, run)
+
+    assert diagnosis.verdict is not None
+    assert diagnosis.verdict.kind == "cluster-ended-on-purpose"
+    assert "Terminated by user request." in diagnosis.verdict.cause
+    assert diagnosis.verdict.command == f"selfserve submit {house.job} -c small"
+
+
+def test_a_job_that_failed_by_itself_is_not_explained_by_the_later_end(house: House) -> None:
+    run = house.submit()
+    fail(house, run, exception=MISSING)
+    house.backend.clock.sleep(timedelta(hours=1))
+    end_cluster(
+        house, run.placement.cluster_id, ClusterState.TERMINATED, "USER_REQUEST", "Asked for"
+    )
+
+    diagnosis = ask(house, run)
+
+    assert diagnosis.verdict is not None
+    assert diagnosis.verdict.kind == "module-missing"
+
+
 def test_what_was_followed_to_its_end_is_explained_without_waiting(house: House) -> None:
     run = house.submit()
     fail(house, run, exception=MISSING)
@@ -389,6 +426,27 @@ def test_a_cluster_that_is_fine_is_said_to_be(
     assert said in diagnosis.summary
     assert diagnosis.verdict is None
     assert why(house.target, cluster.id).summary == diagnosis.summary
+
+
+def test_an_end_at_the_maximum_age_is_not_somebodys_wish(house: House) -> None:
+    (cluster,) = house.backend.list_clusters()
+    reason = "Terminated at its maximum age of 24h, when no step was running."
+    end_cluster(house, cluster.id, ClusterState.TERMINATED, "USER_REQUEST", reason)
+
+    summary = why(house.target, "mine").summary
+
+    assert f"has ended as it should, at its maximum age. EMR says: {reason}" in summary
+
+
+def test_where_emr_cannot_tell_the_timer_from_a_user_both_are_named(house: House) -> None:
+    (cluster,) = house.backend.list_clusters()
+    house.backend.clock.sleep(timedelta(hours=25))
+    end_cluster(house, cluster.id, ClusterState.TERMINATED, "USER_REQUEST", "By user request")
+
+    summary = why(house.target, "mine").summary
+
+    assert "because somebody asked for it, or its own timer did" in summary
+    assert "its maximum age of 1d" in summary
 
 
 def test_a_cluster_that_did_not_start_is_explained_with_its_bootstrap_log(house: House) -> None:

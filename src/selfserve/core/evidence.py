@@ -46,6 +46,8 @@ class Evidence:
     step_state: str | None = None
     step_reason: str = ""
     """EMR's FailureDetails and StateChangeReason of the step."""
+    run_state: str | None = None
+    """What selfserve makes of the run; LOST is one that died of its cluster's end."""
     cluster_state: str | None = None
     cluster_reason_code: str | None = None
     """EMR's ClusterStateChangeReasonCode, such as BOOTSTRAP_FAILURE."""

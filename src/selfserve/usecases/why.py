@@ -1,9 +1,12 @@
 """Say why a run or a cluster failed, or that it did not."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 
 from selfserve.core.cluster import Cluster, ClusterState, Step, StepState
+from selfserve.core.durations import parse_duration, to_words
+from selfserve.core.naming import TAG_MAX_AGE
 from selfserve.core.outcome import RunOutcome, RunState
 from selfserve.core.run import RunResult, run_id_of_step
 from selfserve.core.why.diagnose import diagnose
@@ -18,6 +21,7 @@ from selfserve.usecases.status import cluster_status
 from selfserve.usecases.target import Target
 
 _BEGINS_LIKE_A_RUN = re.compile(r"r-\d{8}")
+_OF_AGE = re.compile(r"(?i)\bmaximum age\b")
 _IDLE = re.compile(r"(?i)\bidle\b|auto-?terminat")
 
 
@@ -110,6 +114,7 @@ def _judge_run(
         return Diagnosis(summary, run.placement.cluster_id, run.id)
     collected = collect_of_run(target, run, step=step, cluster=cluster, result=result)
     has_failed = outcome.state.is_over and outcome.state is not RunState.CANCELLED
+    collected = replace(collected, evidence=replace(collected.evidence, run_state=outcome.state))
     verdict = _diagnose(collected, _names(run, cluster), has_failed=has_failed)
     notes = collected.notes if has_failed else ()
     return Diagnosis(summary, run.placement.cluster_id, run.id, verdict, notes)
@@ -170,11 +175,28 @@ def _how_it_is(cluster: Cluster) -> str:
     ends = "has ended" if cluster.state.is_gone else "is ending"
     if _IDLE.search(cluster.reason or ""):
         return f"{ends} as it should, because it was idle.{said}"
+    if _OF_AGE.search(cluster.reason or ""):
+        return f"{ends} as it should, at its maximum age.{said}"
     if cluster.reason_code == "USER_REQUEST":
-        return f"{ends} because somebody asked for it.{said}"
+        return f"{ends} because somebody asked for it{_or_its_age(cluster)}.{said}"
     if cluster.reason_code == "ALL_STEPS_COMPLETED":
         return f"{ends} as it should, after its last step.{said}"
     return f"{ends}.{said}"
+
+
+def _or_its_age(cluster: Cluster) -> str:
+    """The timer on the cluster ends it as a user would: EMR does not tell which it was."""
+    limit = _max_age(cluster)
+    if limit is None or cluster.ended is None or cluster.ended - cluster.created < limit:
+        return ""
+    return f", or its own timer did: it had reached its maximum age of {to_words(limit)}"
+
+
+def _max_age(cluster: Cluster) -> timedelta | None:
+    try:
+        return parse_duration(cluster.tags.get(TAG_MAX_AGE, ""))
+    except ValueError:
+        return None  # no tag of ours, or somebody has changed it
 
 
 def _names(run: Run, cluster: Cluster | None) -> Names:

@@ -36,7 +36,7 @@ class Place(StrEnum):
     WORKER = "worker"
     """Exceptions in Python workers on executors, "type: message", a line each."""
     OUTCOME = "outcome"
-    """`exit code 137`, `signal SIGKILL`, `step FAILED`; a line each."""
+    """`exit code 137`, `signal SIGKILL`, `step FAILED`, `run LOST`; a line each."""
     STEP = "step"
     """EMR's words on the step."""
     CLUSTER = "cluster"
@@ -148,5 +148,7 @@ def _outcome(evidence: Evidence) -> Iterator[str]:
         yield f"signal {evidence.signal}"
     if evidence.step_state:
         yield f"step {evidence.step_state}"
+    if evidence.run_state:
+        yield f"run {evidence.run_state}"
     if evidence.cluster_state:
         yield f"cluster {evidence.cluster_state}"
