@@ -571,3 +571,13 @@ def test_neither_a_cluster_nor_a_profile_is_still_not_found(house: House) -> Non
 
     with pytest.raises(NotFoundError, match="Neither a running cluster nor a profile"):
         house.submit(Joining.ALWAYS, load=no_profile)
+
+
+def test_what_is_neither_cluster_nor_profile_is_told_in_whole_sentences(house: House) -> None:
+    def unknown(_: str) -> Resolved:
+        raise NotFoundError("No profile is called nosuch", hint="See all of them.")
+
+    with pytest.raises(NotFoundError) as refusal:
+        house.submit(cluster="nosuch", load=unknown)
+
+    assert refusal.value.hint.startswith("No profile is called nosuch. See clusters with:")
