@@ -23,6 +23,7 @@ def test_resize_tells_before_and_after(run: Run) -> None:
     assert "selfserve status small" in result.stderr
     again = run("resize", "small", "--min", "3", "--max", "12")
     assert "3 to 12 workers already" in again.stdout
+    assert "by itself" not in again.stderr
 
 
 def test_resize_prints_json_for_machines(run: Run) -> None:

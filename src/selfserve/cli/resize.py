@@ -65,7 +65,8 @@ def resize(
         f"{done.before} before, {done.after} now" if _is_new(done) else f"{done.after} already"
     )
     this.output.line(f"{done.name}  {done.cluster_id}  {changed} on {target.label}")
-    this.output.say(f"It gets there by itself. Watch it with: selfserve status {done.name}")
+    if _is_new(done):
+        this.output.say(f"It gets there by itself. Watch it with: selfserve status {done.name}")
 
 
 def _is_new(done: "Resized") -> bool:
