@@ -53,13 +53,19 @@ def test_resize_goes_where_on_says(run: Run, targets: FakeTargets) -> None:
 
 
 @pytest.mark.parametrize(
-    "options", [[], ["--workers", "3", "--min", "2"], ["--workers", "3", "--max", "4"]]
+    ("options", "problem"),
+    [
+        ([], "No size is named"),
+        (["--workers", "3", "--min", "2"], "takes neither --min nor --max"),
+        (["--workers", "3", "--max", "4"], "takes neither --min nor --max"),
+    ],
 )
-def test_resize_wants_one_size_or_limits(run: Run, options: list[str]) -> None:
+def test_resize_wants_one_size_or_limits(run: Run, options: list[str], problem: str) -> None:
     result = run("resize", "small", *options)
 
     assert result.exit_code == 2
-    assert "--workers N, or --min N" in result.stderr
+    assert problem in result.stderr
+    assert "selfserve resize --help" in result.stderr
 
 
 def test_resize_refuses_with_the_exit_codes_of_all_commands(run: Run) -> None:

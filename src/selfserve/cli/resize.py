@@ -41,10 +41,16 @@ def resize(
 
     Example: selfserve resize adhoc-presto --workers 6
     """
-    if (workers is None) == (minimum is None and maximum is None):
+    has_limits = minimum is not None or maximum is not None
+    if workers is not None and has_limits:
         raise BadInputError(
-            "Say --workers N, or --min N, --max N or both.",
-            hint=f"selfserve resize {name} --min 2 --max 10",
+            "--workers is an exact size, and takes neither --min nor --max.",
+            hint="See what each is for: selfserve resize --help",
+        )
+    if workers is None and not has_limits:
+        raise BadInputError(
+            "No size is named: say --workers N, or --min N, --max N or both.",
+            hint="See what each is for: selfserve resize --help",
         )
     from selfserve.usecases import resize as use_case
 
