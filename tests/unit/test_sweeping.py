@@ -140,6 +140,19 @@ def test_the_first_warning_is_kept_while_it_counts() -> None:
     assert kept.warned is None
 
 
+def test_a_sweep_with_a_shorter_period_keeps_the_warning_of_one_with_a_longer() -> None:
+    warned = NOON - 2 * MINUTE
+    activity = replace(_activity(115 * MINUTE), warned=warned)
+    limits = replace(LIMITS, period=MINUTE)
+    decision = decide_idle(activity, limits, NOON)
+
+    known = to_known(decision, activity, limits, NOON)
+
+    assert decision.action is IdleAction.KEEP
+    assert (known.warned, known.next_look) == (warned, NOON + 5 * MINUTE)
+    assert screen(WAITING, known, POLICY, NOON + 5 * MINUTE).look is Look.LAST
+
+
 def test_running_puts_the_next_look_off_and_forgets_the_warning() -> None:
     known = after_running(WAITING, WARNED, POLICY.to_idle_policy(), NOON)
 

@@ -30,7 +30,7 @@ class Known:
     idle_since: datetime | None = None
     ends_at: datetime | None = None
     warned: datetime | None = None
-    """The first of the looks that have found it about to end, without a break."""
+    """The first look that has found it about to end, if it has been idle ever since."""
     last_at_work: datetime | None = None
     """When an engine was last seen at work."""
     orphaned: str | None = None

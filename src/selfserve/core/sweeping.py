@@ -108,10 +108,6 @@ def retell(cluster: ClusterSummary, known: Known, policy: IdlePolicy, now: datet
 
 def to_known(decision: Decision, activity: Activity, policy: IdlePolicy, now: datetime) -> Known:
     """What to remember of a look at a cluster of ours."""
-    warns = decision.action is not IdleAction.KEEP
-    counts = activity.warned is not None and (
-        decision.idle_since is None or activity.warned >= decision.idle_since
-    )
     return Known(
         looked=now,
         next_look=next_look(decision, activity, policy, now),
@@ -119,12 +115,20 @@ def to_known(decision: Decision, activity: Activity, policy: IdlePolicy, now: da
         reason=decision.reason,
         idle_since=decision.idle_since,
         ends_at=decision.ends_at,
-        warned=(activity.warned if counts else now) if warns else None,
+        warned=_warned(decision, activity, now),
         last_at_work=activity.last_at_work,
         orphaned=activity.orphaned,
         idle=policy.idle,
         max_age=policy.max_age,
     )
+
+
+def _warned(decision: Decision, activity: Activity, now: datetime) -> datetime | None:
+    """When it was first warned of, if the warning still counts: it was idle then, and is."""
+    since, warned = decision.idle_since, activity.warned
+    if decision.action is IdleAction.KEEP:
+        return warned if warned is not None and since is not None and warned >= since else None
+    return warned if warned is not None and (since is None or warned >= since) else now
 
 
 def next_look(
@@ -136,6 +140,10 @@ def next_look(
     if activity.protected:
         return now + _PROTECTED_AGAIN
     if decision.ends_at is not None and decision.idle_since is not None:
+        warned = _warned(decision, activity, now)
+        if warned is not None:  # a warning with a longer period than this sweep's
+            due = max(decision.ends_at, warned + policy.second_look)
+            return min(due, now + _LONGEST_BETWEEN_LOOKS)
         earliest = decision.ends_at
     elif is_at_work(activity) and activity.orphaned is None:
         earliest = earliest_end(activity.created, policy, now)
