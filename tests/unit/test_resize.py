@@ -185,14 +185,20 @@ def test_a_name_that_nothing_has_is_not_found_with_a_guess(target: Target, small
         resize(target, "trainning", maximum=4)
 
 
-def test_a_cluster_that_has_ended_is_not_found(
-    target: Target, small: Resolved, backend: FakeBackend
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [(ClusterState.TERMINATED, "has ended"), (ClusterState.TERMINATING, "is ending")],
+)
+def test_a_cluster_that_has_ended_is_said_to_have(
+    target: Target, small: Resolved, backend: FakeBackend, state: ClusterState, told: str
 ) -> None:
     launched = launch(target, small, name="one")
-    backend.move(launched.cluster_id, ClusterState.TERMINATED)
+    backend.move(launched.cluster_id, state)
 
-    with pytest.raises(NotFoundError):
-        resize(target, "one", maximum=4)
+    for wanted in ("one", launched.cluster_id):
+        with pytest.raises(NotFoundError, match=f"{wanted} {told}") as refusal:
+            resize(target, wanted, maximum=4)
+        assert refusal.value.hint.endswith(f"selfserve why {wanted}")
 
 
 def test_without_its_record_nobody_knows_what_a_worker_is(

@@ -146,7 +146,8 @@ def _load(target: Target, wanted: str, load_profile: LoadProfile, ours: Ours) ->
         raise NotFoundError(
             f"Neither a running cluster nor a profile is called {wanted}"
             f"{did_you_mean(wanted, names)}",
-            hint=f"{_full_stop(error)} See clusters with: selfserve status; profiles with: selfserve profiles",
+            hint=f"{_full_stop(error)} See clusters with: selfserve status; "
+            "profiles with: selfserve profiles",
         ) from error
 
 

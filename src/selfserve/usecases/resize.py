@@ -1,5 +1,6 @@
 """Give a running cluster other limits to scale between, and write down that it has them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from selfserve.core.beat import known_at_work, parse_beat
@@ -10,7 +11,7 @@ from selfserve.core.launch_json import spec_to_json
 from selfserve.core.naming import ClusterName, beat_key, launch_key
 from selfserve.core.resizing import Size, query_engine, resized, size_of, worker_type
 from selfserve.errors import NotFoundError, RefusedByPolicyError
-from selfserve.usecases.clusters import is_tagged_ours, list_ours, no_cluster
+from selfserve.usecases.clusters import RECENT, is_tagged_ours, list_ours, no_cluster
 from selfserve.usecases.launching import read_intent
 from selfserve.usecases.target import Target
 
@@ -63,7 +64,7 @@ def _find(target: Target, wanted: str, *, everyone: bool) -> Cluster:
     live = list_ours(target)
     matches = [(name, cluster) for name, cluster in live if wanted in {name.name, cluster.id}]
     if not matches:
-        raise no_cluster(wanted, [name for name, _ in live], target)
+        raise _not_live(target, wanted, [name for name, _ in live])
     cluster = target.backend.describe(_allowed(target, matches, wanted, everyone=everyone).id)
     if not is_tagged_ours(target, cluster):
         raise RefusedByPolicyError(
@@ -72,6 +73,19 @@ def _find(target: Target, wanted: str, *, everyone: bool) -> Cluster:
             f"aws emr describe-cluster --cluster-id {cluster.id}",
         )
     return cluster
+
+
+def _not_live(target: Target, wanted: str, known: Sequence[ClusterName]) -> NotFoundError:
+    """Tell a cluster that has ended from a mistyped name."""
+    since = target.clock.now() - RECENT
+    for name, cluster in list_ours(target, states=(), created_after=since):
+        if wanted in {name.name, cluster.id}:
+            ended = "has ended" if cluster.state.is_gone else "is ending"
+            return NotFoundError(
+                f"{wanted} {ended}, and has no size any more.",
+                hint=f"See why with: selfserve why {wanted}",
+            )
+    return no_cluster(wanted, known, target)
 
 
 def _allowed(
