@@ -62,6 +62,23 @@ def test_plain_lines_come_now_and_then_and_when_something_changes(
     assert states == ["STARTING", "STARTING", "BOOTSTRAPPING"]
 
 
+def test_of_a_wait_whose_end_is_known_the_time_left_is_shown(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    watch = _Stopwatch()
+    line = ProgressLine(monotonic=watch)
+    now = datetime.now(UTC)
+    waiting = Waiting("the next sweep at 13:15", since=now, until=now + timedelta(hours=2.99))
+
+    line(waiting)
+    watch.time = 3.0
+    line(waiting)
+
+    (said,) = _lines(capsys)
+    assert said.startswith("waiting for the next sweep at 13:15 (2h 59m")
+    assert said.endswith(" left)")
+
+
 def test_notes_come_at_once_unless_quiet(capsys: pytest.CaptureFixture[str]) -> None:
     ProgressLine()(Note("Asked for it."))
     ProgressLine(quiet=True)(Note("Not this."))

@@ -1,14 +1,18 @@
 """`selfserve sweep` on the command line: what it prints, and how it exits."""
 
 import json
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from typer.testing import Result
 
-from fakes import MemoryStore
+from fakes import NOON, MemoryStore
+from selfserve.core.sweeping import SweepPolicy
 from selfserve.errors import AwsError
+from selfserve.usecases.progress import Progress, Waiting
+from selfserve.usecases.sweep_watch import watch
 from sweeps import PERIOD, Team
 from targets import FakeTargets
 
@@ -172,7 +176,46 @@ def test_watching_goes_on_after_errors_until_ctrl_c(run: Run, team: Team) -> Non
     assert result.stderr.endswith("Not sweeping any more.\n")
 
 
-@pytest.mark.parametrize("every", ["5", "10s", "often"])
+def test_watching_says_how_much_time_is_left(team: Team) -> None:
+    waits: list[Waiting] = []
+
+    def report(progress: Progress) -> None:
+        if isinstance(progress, Waiting):
+            waits.append(progress)
+
+    watch(team.target, SweepPolicy(), report, swept=lambda _: None, times=2)
+
+    assert {wait.until for wait in waits} == {NOON + PERIOD}
+
+
+def test_each_sweep_of_a_watch_is_one_line_of_json(run: Run, team: Team) -> None:
+    team.start("one")
+    ticks = iter(range(60))
+    team.clock.on_sleep.append(lambda: _interrupt_after(ticks))
+
+    lines = run("sweep", "--watch", "-o", "json", "-q").stdout.splitlines()
+
+    assert len(lines) == 2
+    assert [json.loads(line)["clusters"][0]["name"] for line in lines] == ["one", "one"]
+
+
+def _interrupt_after(ticks: Iterator[int]) -> None:
+    if next(ticks, None) is None:
+        raise KeyboardInterrupt
+
+
+def test_sigterm_ends_the_watch_as_ctrl_c_does(run: Run, team: Team) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    team.clock.on_sleep.append(lambda: signal.raise_signal(signal.SIGTERM))
+
+    result = run("sweep", "--watch")
+
+    assert result.exit_code == 0
+    assert result.stderr.endswith("Not sweeping any more.\n")
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+@pytest.mark.parametrize("every", ["5", "10s", "often", "25h", "32d"])
 def test_a_period_that_makes_no_sense_is_refused(run: Run, every: str) -> None:
     result = run("sweep", "--watch", "--every", every)
 

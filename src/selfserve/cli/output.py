@@ -41,6 +41,10 @@ class Output:
         """Data for machines."""
         _write(sys.stdout, json.dumps(document, indent=2, ensure_ascii=False) + "\n")
 
+    def json_line(self, document: Json) -> None:
+        """One of several documents for machines, each on a line of its own."""
+        _write(sys.stdout, json.dumps(document, ensure_ascii=False) + "\n")
+
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Rows of data: a styled table on a terminal, plain aligned text elsewhere."""
         from selfserve.cli.tables import plain_table, rich_table

@@ -71,6 +71,9 @@ class ProgressLine:
 
 
 def _describe(waiting: Waiting) -> str:
-    elapsed = max(datetime.now(UTC) - waiting.since, timedelta(0))
+    now, none = datetime.now(UTC), timedelta(0)
+    if waiting.until is not None:
+        return f"waiting for {waiting.what} ({to_words(max(waiting.until - now, none))} left)"
+    elapsed = max(now - waiting.since, none)
     usually = f"; usually {waiting.usually}" if waiting.usually else ""
     return f"waiting for {waiting.what} ({to_words(elapsed)}{usually})"

@@ -1,6 +1,8 @@
 """`selfserve sweep`: end what nobody uses any more, and explain each decision."""
 
+import signal
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from selfserve.usecases.target import Target
 
 _COLUMNS = ("name", "owner", "state", "decision", "idle for", "ends at", "why", "id")
-_LEAST_PERIOD = timedelta(minutes=1)
+_LEAST_PERIOD, _MOST_PERIOD = timedelta(minutes=1), timedelta(days=1)
 
 
 def sweep(
@@ -30,7 +32,7 @@ def sweep(
         bool, typer.Option("--watch", help="Sweep again and again, until Ctrl-C.")
     ] = False,
     every: Annotated[
-        str, typer.Option("--every", metavar="TIME", help="From one sweep to the next.")
+        str, typer.Option("--every", metavar="TIME", help="From one sweep to the next: 1m to 1d.")
     ] = "10m",
     all_at_once: Annotated[
         bool, typer.Option("--all", help="End all that are due, not 20% of the clusters at most.")
@@ -100,6 +102,11 @@ def _parse_period(text: str) -> timedelta:
             f"--every {text} is too short: AWS admits only so many requests.",
             hint=f"Take {format_duration(_LEAST_PERIOD)} or more; 10m is usual.",
         )
+    if period > _MOST_PERIOD:
+        raise BadInputError(
+            f"--every {text} is too long: meanwhile nobody would look at the clusters.",
+            hint=f"Take {format_duration(_MOST_PERIOD)} or less; 10m is usual.",
+        )
     return period
 
 
@@ -137,11 +144,11 @@ def _watch(this: Invocation, target: "Target", policy: "SweepPolicy") -> None:
     this.output.say(
         f"Sweeping {target.label} every {format_duration(policy.period)}; end it with Ctrl-C."
     )
-    with this.progress() as report:
+    with _ended_by_sigterm(), this.progress() as report:
 
         def swept(found: "SweepReport") -> None:
             report.close()
-            _show(this, target, found)
+            _show(this, target, found, one_of_several=True)
             for failure in found.failures:
                 this.output.say(f"AWS has refused part of it: {failure}")
 
@@ -152,9 +159,26 @@ def _watch(this: Invocation, target: "Target", policy: "SweepPolicy") -> None:
             this.output.say("Not sweeping any more.")
 
 
-def _show(this: Invocation, target: "Target", found: "SweepReport") -> None:
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """What systemd and `kill` send ends the watch as Ctrl-C does."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _show(
+    this: Invocation, target: "Target", found: "SweepReport", *, one_of_several: bool = False
+) -> None:
     if this.output.as_json:
-        this.output.json(_to_json(found, on=target.label))
+        write = this.output.json_line if one_of_several else this.output.json
+        write(_to_json(found, on=target.label))
         return
     if found.lines:
         this.output.table(_COLUMNS, [_to_cells(line, found.time) for line in found.lines])

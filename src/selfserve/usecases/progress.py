@@ -21,6 +21,8 @@ class Waiting:
     since: datetime
     usually: str | None = None
     """How long it usually takes, such as "6 to 10 minutes"."""
+    until: datetime | None = None
+    """When it is over, if that is known: then the time left is shown, not the time passed."""
 
 
 Progress = Note | Waiting

@@ -38,5 +38,6 @@ def watch(
             return
         due = started + policy.period
         while (now := target.clock.now()) < due:
-            report(Waiting(f"the next sweep at {due.astimezone():%H:%M}", since=started))
+            what = f"the next sweep at {due.astimezone():%H:%M}"
+            report(Waiting(what, since=started, until=due))
             target.clock.sleep(min(_LOOKS_UP, due - now))
