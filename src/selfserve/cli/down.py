@@ -45,10 +45,30 @@ def down(
     )
     for name in doomed.gone:
         this.output.say(f"{name} has ended already.")
+    _say_jobs(this, target, doomed)
     if doomed.clusters and not yes and not _agreed(this, target, doomed):
         this.output.say("Nothing was ended.")
         return
     _end(this, target, doomed)
+
+
+def _say_jobs(this: Invocation, target: "Target", doomed: "Doomed") -> None:
+    """Whoever ends a cluster ends what runs on it."""
+    from selfserve.usecases.down import count_jobs
+
+    counts = count_jobs(target, doomed.clusters)
+    for cluster in doomed.clusters:
+        called = f"{cluster.name.name if cluster.name else 'cluster'} ({cluster.id})"
+        match counts[cluster.id]:
+            case None:
+                this.output.say(f"It is not known whether jobs are on {called}.")
+            case 0:
+                pass
+            case 1:
+                this.output.say(f"1 job is running or pending on {called}, and ends with it.")
+            case number:
+                jobs = f"{number} jobs are running or pending"
+                this.output.say(f"{jobs} on {called}, and end with it.")
 
 
 def _agreed(this: Invocation, target: "Target", doomed: "Doomed") -> bool:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from selfserve.core.cluster import LIVE_STATES, Cluster, ClusterState, ClusterSummary
 from selfserve.core.did_you_mean import did_you_mean
 from selfserve.core.naming import TAG_INSTALLATION, TAG_LAUNCH_ID, ClusterName
-from selfserve.errors import NotFoundError
+from selfserve.errors import BadInputError, NotFoundError
 from selfserve.usecases.target import Target
 
 RECENT = timedelta(days=7)
@@ -37,7 +37,16 @@ def find_live(target: Target, name: str, *, owner: str | None = None) -> Cluster
 
 
 def no_cluster(wanted: str, known: Sequence[ClusterName], target: Target) -> NotFoundError:
-    """The error for a name or id that nothing has."""
+    """The error for a name or id that nothing has.
+
+    Raises:
+        BadInputError: nothing can have it, as it is empty.
+    """
+    if not wanted.strip():
+        raise BadInputError(
+            "An empty text is no cluster's name or id.",
+            hint=f"See what is there with: selfserve status --on {target.label}",
+        )
     names = {name.name for name in known}
     return NotFoundError(
         f"No cluster is called {wanted} on {target.label}{did_you_mean(wanted, names)}",

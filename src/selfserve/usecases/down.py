@@ -3,13 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from selfserve.core.cluster import Cluster, ClusterState, ClusterSummary
+from selfserve.core.cluster import Cluster, ClusterState, ClusterSummary, StepState
 from selfserve.core.naming import ClusterName
-from selfserve.errors import RefusedByPolicyError
+from selfserve.errors import AwsError, NotFoundError, RefusedByPolicyError
 from selfserve.usecases.clusters import RECENT, is_tagged_ours, list_ours, no_cluster
 from selfserve.usecases.progress import Note, Report, quiet
 from selfserve.usecases.target import Target
 from selfserve.usecases.waiting import wait_for_cluster, wait_until_gone
+
+_OPEN = tuple(state for state in StepState if not state.is_over)
 
 Named = tuple[ClusterName, ClusterSummary]
 
@@ -32,6 +34,16 @@ def find_doomed(target: Target, wanted: Sequence[str], *, everyone: bool = False
         NotFoundError: nothing has, or recently had, such a name or id.
         RefusedByPolicyError: a cluster is another user's, protected, or not ours by its tags.
     """
+    try:
+        return _find_doomed(target, wanted, everyone=everyone)
+    except (NotFoundError, RefusedByPolicyError) as error:
+        if len(wanted) == 1:
+            raise
+        text = str(error) if str(error).endswith((".", "?")) else f"{error}."
+        raise type(error)(f"{text} Nothing was ended.", hint=error.hint) from error
+
+
+def _find_doomed(target: Target, wanted: Sequence[str], *, everyone: bool) -> Doomed:
     not_gone = list_ours(target, states=[state for state in ClusterState if not state.is_gone])
     doomed: dict[str, ClusterSummary] = {}
     gone: list[str] = []
@@ -53,6 +65,17 @@ def find_all(target: Target, *, everyone: bool = False) -> Doomed:
     found = list_ours(target, states=[state for state in ClusterState if not state.is_gone])
     mine = [cluster for name, cluster in found if everyone or name.owner == target.user]
     return Doomed([_check_may_end(target, cluster) for cluster in mine], ())
+
+
+def count_jobs(target: Target, clusters: Sequence[ClusterSummary]) -> dict[str, int | None]:
+    """How many steps run or wait on each cluster, by its id; None where EMR does not tell."""
+    counts: dict[str, int | None] = {}
+    for cluster in clusters:
+        try:
+            counts[cluster.id] = len(target.backend.list_steps(cluster.id, states=_OPEN))
+        except (AwsError, NotFoundError):  # whoever ends a cluster is not kept from it by this
+            counts[cluster.id] = None
+    return counts
 
 
 def end_clusters(
