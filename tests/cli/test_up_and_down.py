@@ -8,6 +8,7 @@ from typer.testing import Result
 
 from fakes import FakeBackend
 from selfserve.core.cluster import ClusterState
+from selfserve.core.launch import StepSpec
 from selfserve.errors import AwsError
 from targets import FakeTargets, make_target
 
@@ -164,6 +165,51 @@ def test_down_all_json_tells_what_ended(run: Run) -> None:
     assert {entry["state"] for entry in document["ended"]} == {"TERMINATED"}
 
 
+def test_down_with_one_unknown_name_ends_nothing_and_says_so(run: Run) -> None:
+    run("up", "small")
+
+    result = run("down", "small", "nothing", "-y")
+
+    assert result.exit_code == 4
+    assert "Nothing was ended." in result.stderr
+    assert "WAITING" in run("status").stdout
+
+
+def test_down_says_how_many_jobs_end_too(run: Run, targets: FakeTargets) -> None:
+    run("up", "small")
+    step = StepSpec("a job", ("true",))
+    targets.target.backend.add_steps("j-FAKE000000001", [step, step])
+
+    result = run("down", "small", "-y")
+
+    assert "2 jobs are running or pending on small (j-FAKE000000001)" in result.stderr
+    assert "Ended 1 cluster" in result.stderr
+
+
+def test_down_ends_a_cluster_whose_jobs_nobody_can_count(run: Run, targets: FakeTargets) -> None:
+    run("up", "small")
+    backend = targets.target.backend
+    assert isinstance(backend, FakeBackend)
+    backend.refuse("list_steps", AwsError("Throttled.", hint="Later."))
+
+    result = run("down", "small", "-y")
+
+    assert result.exit_code == 0
+    assert "not known whether jobs are on small" in result.stderr
+
+
+def test_status_of_a_cluster_that_has_ended_says_why(run: Run, targets: FakeTargets) -> None:
+    run("up", "small")
+    backend = targets.target.backend
+    assert isinstance(backend, FakeBackend)
+    backend.move("j-FAKE000000001", ClusterState.TERMINATED, reason="It was idle.")
+
+    result = run("status", "small")
+
+    assert "It was idle." in result.stdout
+    assert "selfserve why j-FAKE000000001" in result.stderr
+
+
 def test_down_wants_names_or_all(run: Run) -> None:
     assert run("down", "-y").exit_code == 2
     assert run("down", "small", "--all", "-y").exit_code == 2
@@ -178,10 +224,13 @@ def test_down_wants_names_or_all(run: Run) -> None:
         (("up", "small", "--set", "nodes.core.cuont=4"), 2, "did you mean 'count'"),
         (("up", "small", "--idle", "5s"), 2, "--idle"),
         (("up", "small", "--name", "a/b"), 2, "cannot be a cluster's name"),
+        (("up", "small", "--name", ""), 2, "cannot be a cluster's name"),
         (("up",), 2, "Missing argument"),
         (("up", "small", "--siz", "3"), 2, "No such option"),
         (("upp", "small"), 2, "Did you mean 'up'"),
         (("status", "nothing"), 4, "No cluster is called nothing"),
+        (("status", ""), 2, "An empty text"),
+        (("down", "", "-y"), 2, "An empty text"),
         (("down", "nothing", "-y"), 4, "No cluster is called nothing"),
         (("status", "-o", "xml"), 2, "xml"),
         (("profiles", "show", "smal"), 4, "did you mean 'small'"),

@@ -183,3 +183,16 @@ def test_an_unknown_name_is_not_found_with_a_guess(aws: Target, small: Resolved)
 
     with pytest.raises(NotFoundError, match="did you mean 'training'"):
         cluster_status(aws, "trainning")
+
+
+def test_a_cluster_that_is_ending_has_no_end_ahead(
+    aws: Target, backend: FakeBackend, small: Resolved, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    launched = launch(aws, small, name="one")
+    listed = backend.list_clusters()
+    backend.move(launched.cluster_id, ClusterState.TERMINATING)
+    monkeypatch.setattr(backend, "list_clusters", lambda **_: listed)
+
+    row = cluster_status(aws, "one")
+
+    assert (row.state, row.ends_at, row.because) == (ClusterState.TERMINATING, None, None)

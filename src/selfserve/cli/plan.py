@@ -58,7 +58,8 @@ def show_plan(
     resolved = resolve_profile(profile, overrides, idle=idle, max_age=max_age)
     with this.progress():
         place = this.targets.place(this.on)
-        planned = use_case.plan(place, this.targets.peek(this.on), resolved, name=name or profile)
+        wanted = profile if name is None else name
+        planned = use_case.plan(place, this.targets.peek(this.on), resolved, name=wanted)
     if this.output.as_json:
         this.output.json(_to_json(planned))
         return

@@ -11,6 +11,7 @@ from selfserve.core.durations import to_words
 
 if TYPE_CHECKING:
     from selfserve.usecases.status import ClusterRow
+    from selfserve.usecases.target import Target
 
 _COLUMNS = (
     "name", "profile", "state", "owner", "age", "idle for", "ends at", "because", "nodes",
@@ -29,17 +30,18 @@ def status(ctx: typer.Context, name: NameOrId = None) -> None:
 
     Example: selfserve status spark-ml -o json
     """
-    from selfserve.usecases import status as use_case
-
     this = invocation(ctx)
     with this.progress():
         target = this.open_target()
-        rows = [use_case.cluster_status(target, name)] if name else use_case.list_status(target)
+        rows = _find(target, name)
     if this.output.as_json:
         this.output.json([_to_json(row, on=target.label) for row in rows])
     elif rows:
         this.output.table(_COLUMNS, [_to_cells(row) for row in rows])
         this.output.say(f"{_count(rows)} on {target.label}.")
+        for row in rows:
+            if row.state.is_gone:
+                this.output.say(f"It has ended; see why with: selfserve why {row.id}")
     else:
         this.output.say(f"No clusters on {target.label}. Start one with: selfserve up spark-ml")
 
@@ -50,6 +52,12 @@ def ls(ctx: typer.Context, name: NameOrId = None) -> None:
     Example: selfserve ls
     """
     status(ctx, name)
+
+
+def _find(target: "Target", name: str | None) -> list["ClusterRow"]:
+    from selfserve.usecases.status import cluster_status, list_status
+
+    return list_status(target) if name is None else [cluster_status(target, name)]
 
 
 def _count(rows: Sequence["ClusterRow"]) -> str:
@@ -65,7 +73,7 @@ def _to_cells(row: "ClusterRow") -> list[str]:
         to_words(row.age),
         to_words(row.idle_for) if row.idle_for is not None else "-",
         _local_time(row.ends_at) if row.ends_at else "-",
-        row.because or "-",
+        row.because or (not row.state.is_live and row.reason) or "-",
         _nodes(row),
         f"${row.cost.low} to ${row.cost.high}" if row.cost else "-",
         row.id,
@@ -77,7 +85,7 @@ def _nodes(row: "ClusterRow") -> str:
         return "-"
     return " ".join(
         f"{count.role}:{count.running}"
-        + (f"/{count.requested}" if count.requested != count.running else "")
+        + (f" of {count.requested}" if count.requested != count.running else "")
         for count in row.nodes
     )
 

@@ -67,7 +67,7 @@ def up(
     from selfserve.usecases import up as use_case
 
     resolved = resolve_profile(profile, overrides, idle=idle, max_age=max_age)
-    wanted = name or profile
+    wanted = profile if name is None else name
     try:
         with this.progress() as report:
             target = this.open_target()

@@ -142,14 +142,16 @@ def _foretell(
 
 def _look_closer(target: Target, row: ClusterRow) -> ClusterRow:
     """Add what only questions about this one cluster tell."""
-    if row.state.is_gone:
-        return row
-    row = replace(row, nodes=tuple(target.backend.nodes(row.id)))
+    if not row.state.is_gone:
+        row = replace(row, nodes=tuple(target.backend.nodes(row.id)))
     if not row.state.is_live:
         return row
     unknown: list[str] = []
     signs = gather_signs(target, [row.id], {}, parallel=1, failed=unknown.append, only_these=True)
     seen = look_at(target, row.id, signs[row.id], _LIMITS)
+    state = seen.activity.state
+    if not state.is_live:  # since it was listed
+        return replace(row, state=state, ends_at=None)
     now = target.clock.now()
     decision = decide_idle(seen.activity, seen.policy, now)
     if seen.activity.protected:
