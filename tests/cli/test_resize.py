@@ -1,13 +1,14 @@
 """`resize` from the command line, and how a plan tells that a cluster scales."""
 
 import json
+import re
 from collections.abc import Callable
 
 import pytest
 from typer.testing import Result
 
 from fakes import FakeBackend
-from targets import FakeTargets
+from targets import FakeTargets, make_target
 
 Run = Callable[..., Result]
 
@@ -39,6 +40,7 @@ def test_resize_prints_json_for_machines(run: Run) -> None:
         "before": {"min": 2.0, "max": 10.0},
         "after": {"min": 4.0, "max": 4.0},
         "changed": True,
+        "cost_per_hour": None,
     }
 
 
@@ -50,6 +52,22 @@ def test_resize_goes_where_on_says(run: Run, targets: FakeTargets) -> None:
     backend = targets.target.backend
     assert isinstance(backend, FakeBackend)
     assert backend.calls[-1] == "resize"
+
+
+def test_resize_tells_what_an_hour_costs_on_aws(run: Run, targets: FakeTargets) -> None:
+    targets.target = make_target(kind="aws")
+    run("up", "small")
+
+    said = run("resize", "small", "--max", "8")
+    document = json.loads(run("resize", "small", "--max", "9", "-o", "json").stdout)
+    fixed = run("resize", "small", "--workers", "9")
+
+    ((low, high),) = re.findall(r"It costs \$(\S+) to \$(\S+) an hour now", said.stderr)
+    assert 0 < float(low) < float(high)
+    assert document["cost_per_hour"]["low"] == low
+    dearest = document["cost_per_hour"]["high"]
+    assert float(dearest) > float(high)
+    assert f"It costs ${dearest} an hour now" in fixed.stderr
 
 
 @pytest.mark.parametrize(

@@ -121,6 +121,20 @@ def test_resize_sets_limits_and_tells_those_before(
     assert workers(target, cluster_id) == 5
 
 
+def test_a_cluster_grows_to_many_times_its_maximum_only_if_that_is_meant(
+    target: Target, small: Resolved, backend: FakeBackend
+) -> None:
+    launch(target, small, name="one")
+
+    with pytest.raises(RefusedByPolicyError, match="ten times the maximum that one has, 10") as no:
+        resize(target, "one", minimum=101, maximum=101)
+
+    assert "--force" in no.value.hint
+    assert "resize" not in backend.calls
+    assert resize(target, "one", maximum=100).after == Size(2, 100)
+    assert resize(target, "one", maximum=5000, force=True).after == Size(2, 5000)
+
+
 def test_the_record_tells_the_truth_afterwards(target: Target, small: Resolved) -> None:
     launched = launch(target, small, name="one")
 

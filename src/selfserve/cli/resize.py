@@ -8,6 +8,7 @@ from selfserve.cli.options import invocation
 from selfserve.errors import BadInputError
 
 if TYPE_CHECKING:
+    from selfserve.core.price import CostEstimate
     from selfserve.core.resizing import Size
     from selfserve.usecases.resize import Resized
 
@@ -29,13 +30,20 @@ def resize(
         bool, typer.Option("--everyone", help="Another owner's cluster as well as yours.")
     ] = False,
     force: Annotated[
-        bool, typer.Option("--force", help="Shrink it even if queries run, or may run, on it.")
+        bool,
+        typer.Option(
+            "--force",
+            help="Shrink it even if queries run, or may run, on it; grow it beyond ten times its "
+            "maximum.",
+        ),
     ] = False,
 ) -> None:
     """Set the limits that a running cluster scales between, in workers of its first core type.
 
     Within them managed scaling follows the load. A cluster of Trino or Presto, whose profile
     says `by: hand`, has the size that --workers gives it.
+
+    On AWS it says what an hour costs from then on.
 
     Example: selfserve resize spark-ml --min 4 --max 40
 
@@ -71,6 +79,8 @@ def resize(
         f"{done.before} before, {done.after} now" if _is_new(done) else f"{done.after} already"
     )
     this.output.line(f"{done.name}  {done.cluster_id}  {changed} on {target.label}")
+    if done.per_hour is not None:
+        this.output.say(_cost(done.per_hour))
     if _is_new(done):
         this.output.say(f"It gets there by itself. Watch it with: selfserve status {done.name}")
 
@@ -88,7 +98,24 @@ def _to_json(done: "Resized", *, on: str) -> dict[str, object]:
         "before": _size_to_json(done.before),
         "after": _size_to_json(done.after),
         "changed": _is_new(done),
+        "cost_per_hour": _cost_to_json(done.per_hour),
     }
+
+
+def _cost(per_hour: "CostEstimate") -> str:
+    if per_hour.low is None or per_hour.high is None:
+        return "What it costs now is not known: selfserve has no price of some instance type."
+    low, high = f"${per_hour.low:.2f}", f"${per_hour.high:.2f}"
+    return (
+        f"It costs {low if low == high else f'{low} to {high}'} an hour now "
+        f"(prices of {per_hour.region}, {per_hour.as_of})."
+    )
+
+
+def _cost_to_json(per_hour: "CostEstimate | None") -> dict[str, str] | None:
+    if per_hour is None or per_hour.low is None or per_hour.high is None:
+        return None
+    return {"low": f"{per_hour.low:.2f}", "high": f"{per_hour.high:.2f}", "currency": "USD"}
 
 
 def _size_to_json(size: "Size") -> dict[str, float]:

@@ -14,6 +14,10 @@ QUERY_ENGINES = frozenset({"trino", "presto", "prestosql"})
 """Applications that run beside YARN: managed scaling cannot see their work."""
 
 
+_GROWS_AT_ONCE = 10
+"""Times the present maximum: more is as likely a slip of the finger as it is meant."""
+
+
 @dataclass(frozen=True, slots=True)
 class Size:
     """Limits in workers; fractions come of instances larger than one."""
@@ -32,6 +36,11 @@ def size_of(spec: LaunchSpec, scaling: Scaling | None = None) -> Size:
     """What `scaling`, or the cluster's own, comes to in workers."""
     scaling, worker = scaling or spec.scaling, _worker_units(spec)
     return Size(scaling.minimum_units / worker, scaling.maximum_units / worker)
+
+
+def grows_much(before: Size, after: Size) -> bool:
+    """Whether such a step is to be meant: each worker is an order of an instance."""
+    return after.maximum > _GROWS_AT_ONCE * before.maximum
 
 
 def worker_type(spec: LaunchSpec) -> str:

@@ -6,11 +6,13 @@ from dataclasses import dataclass, replace
 from selfserve.core.beat import known_at_work, parse_beat
 from selfserve.core.cluster import Cluster, ClusterSummary
 from selfserve.core.idle import Engine
+from selfserve.core.instances import load_instances
 from selfserve.core.launch import LaunchSpec
 from selfserve.core.launch_json import spec_to_json
 from selfserve.core.naming import ClusterName, beat_key, launch_key
-from selfserve.core.resizing import Size, query_engine, resized, size_of, worker_type
-from selfserve.errors import NotFoundError, RefusedByPolicyError
+from selfserve.core.price import CostEstimate, estimate_cost
+from selfserve.core.resizing import Size, grows_much, query_engine, resized, size_of, worker_type
+from selfserve.errors import NotFoundError, RefusedByPolicyError, SelfserveError
 from selfserve.usecases.clusters import RECENT, is_tagged_ours, list_ours, no_cluster
 from selfserve.usecases.launching import read_intent
 from selfserve.usecases.target import Target
@@ -26,6 +28,8 @@ class Resized:
     """The instance type that counts as one worker."""
     before: Size
     after: Size
+    per_hour: CostEstimate | None = None
+    """What it costs from now on; None where it costs nothing."""
 
 
 def resize(
@@ -40,12 +44,13 @@ def resize(
     """Set the limits of a live cluster, in workers; None leaves one as it is. Idempotent.
 
     The cluster's launch record changes with it, so that `plan` and `status` tell the truth.
-    With `force`, a cluster shrinks whatever queries run on it.
+    With `force`, a cluster shrinks whatever queries run on it, and grows to any size.
 
     Raises:
         NotFoundError: nothing that lives has such a name or id, or its record is gone.
         BadInputError: the limits contradict each other, or what the cluster is.
-        RefusedByPolicyError: it is another user's or not ours; or queries may run on it.
+        RefusedByPolicyError: it is another user's or not ours; or queries may run on it;
+            or it would grow to many times its maximum.
     """
     cluster = _find(target, name_or_id, everyone=everyone)
     spec = _read_spec(target, cluster)
@@ -53,10 +58,13 @@ def resize(
     before, after = size_of(spec), size_of(spec, scaling)
     if after.maximum < before.maximum and not force:
         _check_may_shrink(target, cluster, spec)
+    if grows_much(before, after) and not force:
+        raise _grows_much(spec, before, after)
     target.backend.resize(cluster.id, scaling)
-    record = spec_to_json(replace(spec, scaling=scaling))
-    target.store.put(launch_key(spec.name.launch_id), record.encode())
-    return Resized(spec.name.name, cluster.id, worker_type(spec), before, after)
+    changed = replace(spec, scaling=scaling)
+    target.store.put(launch_key(spec.name.launch_id), spec_to_json(changed).encode())
+    per_hour = None if target.is_local else estimate_cost(changed, load_instances())
+    return Resized(spec.name.name, cluster.id, worker_type(spec), before, after, per_hour)
 
 
 def _find(target: Target, wanted: str, *, everyone: bool) -> Cluster:
@@ -75,7 +83,7 @@ def _find(target: Target, wanted: str, *, everyone: bool) -> Cluster:
     return cluster
 
 
-def _not_live(target: Target, wanted: str, known: Sequence[ClusterName]) -> NotFoundError:
+def _not_live(target: Target, wanted: str, known: Sequence[ClusterName]) -> SelfserveError:
     """Tell a cluster that has ended from a mistyped name."""
     since = target.clock.now() - RECENT
     for name, cluster in list_ours(target, states=(), created_after=since):
@@ -115,6 +123,16 @@ def _read_spec(target: Target, cluster: Cluster) -> LaunchSpec:
             f"{cluster.id} --managed-scaling-policy …",
         )
     return spec
+
+
+def _grows_much(spec: LaunchSpec, before: Size, after: Size) -> RefusedByPolicyError:
+    option = "--workers" if after.minimum == after.maximum else "--max"
+    return RefusedByPolicyError(
+        f"{after.maximum:g} workers are more than ten times the maximum that {spec.name.name} "
+        f"has, {before.maximum:g}.",
+        hint=f"If it is meant: selfserve resize {spec.name.name} {option} {after.maximum:g} "
+        "--force",
+    )
 
 
 def _check_may_shrink(target: Target, cluster: Cluster, spec: LaunchSpec) -> None:
