@@ -389,6 +389,19 @@ def test_join_starts_a_shared_cluster_if_there_is_none(house: House) -> None:
     assert any("which others may join" in text for text in house.said)
 
 
+@pytest.mark.parametrize(("slots", "times"), [(1, 1), (4, 0)])
+def test_who_starts_a_shared_cluster_with_one_slot_is_told_how_to_get_more(
+    house: House, slots: int, times: int
+) -> None:
+    def load(_: str) -> Resolved:
+        return resolve_small(house.profiles, f"step_concurrency={slots}")
+
+    house.submit(Joining.ALWAYS, load=load)
+
+    told = [text for text in house.said if "set step_concurrency in the profile small" in text]
+    assert len(told) == times
+
+
 def test_join_passes_over_a_new_cluster_whose_record_another_version_wrote(house: House) -> None:
     house.submit(Joining.ALWAYS)
     (record,) = (key for key in house.store.objects if "/launches/" in key)

@@ -17,7 +17,7 @@ Join = Annotated[
     typer.Option(
         "--join",
         help="With a profile: a shared cluster; if there is none to join, start one that "
-        "others can join.",
+        "others can join, as many jobs at a time as step_concurrency in the profile says.",
     ),
 ]
 

@@ -152,16 +152,27 @@ class Pool:
             created=claim.time,
             spec=launched.spec,
         )
-        self.report(
-            Note(
-                f"Starting shared cluster {shared.name.name} ({shared.cluster_id}), which others "
-                f"may join. It ends when it is idle, or with: selfserve down {shared.name.name}"
-            )
-        )
+        self._announce(shared)
         slots = count_slots(target, shared)
         held = take_hold(target, shared.cluster_id, self.run_id, slots=slots)
         self._publish(replace(claim, cluster_id=launched.cluster_id), etag)
         return Joined(shared, held, is_new=True) if held is not None else None
+
+    def _announce(self, shared: Shared) -> None:
+        name = shared.name.name
+        self.report(
+            Note(
+                f"Starting shared cluster {name} ({shared.cluster_id}), which others may join. "
+                f"It ends when it is idle, or with: selfserve down {name}"
+            )
+        )
+        if shared.spec.step_concurrency == 1:
+            self.report(
+                Note(
+                    "It takes one job at a time; for more at once set step_concurrency in the "
+                    f"profile {self.resolved.name}."
+                )
+            )
 
     def _publish(self, claim: PoolClaim, etag: str) -> None:
         """Tell those who wait. Somebody who has taken the claim over meanwhile may keep it."""
