@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from typer.testing import Result
@@ -85,6 +86,40 @@ def test_a_dry_run_is_a_plan_and_starts_nothing(run: Run, targets: FakeTargets) 
     backend = targets.target.backend
     assert isinstance(backend, FakeBackend)
     assert backend.launched == []
+
+
+def test_the_command_that_a_dry_run_gives_has_all_its_options(run: Run) -> None:
+    options = ("--name", "mine", "--idle", "15m", "--max-age", "8h", "--shared")
+    types = "nodes.core.types=[r7g.2xlarge, r6g.2xlarge]"
+
+    dry = run("up", "small", "--dry-run", *options, "--set", types, "--on", "local")
+
+    assert dry.stderr == (
+        "Nothing was started. Launch it with: selfserve up small --on local --name mine "
+        f"--idle 15m --max-age 8h --shared --set '{types}'\n"
+    )
+
+
+def test_a_plan_says_that_a_cluster_of_another_profile_has_the_name(run: Run, folder: Path) -> None:
+    (folder / "cluster_profiles" / "other.yaml").write_text("extends: small\ndescription: x\n")
+    run("up", "other", "--name", "mine")
+
+    planned = run("plan", "small", "--name", "mine")
+
+    assert "has this name, but profile other: up would refuse" in planned.stdout
+    assert run("up", "small", "--name", "mine").exit_code == 2
+
+
+def test_a_plan_names_the_flag_that_a_value_is_from(run: Run) -> None:
+    options = ("--dry-run", "--shared", "--idle", "15m", "-o", "json")
+
+    origins = json.loads(run("up", "small", *options).stdout)["origins"]
+
+    assert (origins["shared"], origins["shutdown.idle"]) == ("--shared", "--idle")
+
+
+def test_flags_that_say_the_same_twice_are_fine(run: Run) -> None:
+    assert run("up", "small", "--shared", "--set", "shared=true").exit_code == 0
 
 
 def test_plan_shows_cost_origins_and_what_is_not_applied(run: Run, targets: FakeTargets) -> None:
@@ -225,6 +260,11 @@ def test_down_wants_names_or_all(run: Run) -> None:
         (("up", "small", "--idle", "5s"), 2, "--idle"),
         (("up", "small", "--name", "a/b"), 2, "cannot be a cluster's name"),
         (("up", "small", "--name", ""), 2, "cannot be a cluster's name"),
+        (("up", "small", "--idle", "5s"), 2, "hint: Put --idle right"),
+        (("up", "cluster_profiles/small.yaml"), 2, "Give the profile's name: small;"),
+        (("up", "small", "--shared", "--set", "shared=false"), 2, "--shared and --set shared=fal"),
+        (("up", "small", "--idle", "30m", "--set", "shutdown.idle=1h"), 2, "do not agree"),
+        (("plan", "small", "--max-age", "2h", "--set", "shutdown.max_age=3h"), 2, "do not agree"),
         (("up",), 2, "Missing argument"),
         (("up", "small", "--siz", "3"), 2, "No such option"),
         (("upp", "small"), 2, "Did you mean 'up'"),

@@ -13,7 +13,7 @@ from selfserve.cli.profile_options import (
     Name,
     ProfileName,
     Set,
-    resolve_profile,
+    Wish,
 )
 
 if TYPE_CHECKING:
@@ -40,26 +40,18 @@ def plan(
 
     Example: selfserve plan spark-ml --set scale.max=40 -o json
     """
-    show_plan(invocation(ctx), profile, name=name, overrides=overrides, idle=idle, max_age=max_age)
+    wish = Wish(profile=profile, name=name, settings=overrides or (), idle=idle, max_age=max_age)
+    show_plan(invocation(ctx), wish)
 
 
-def show_plan(
-    this: Invocation,
-    profile: str,
-    *,
-    name: str | None,
-    overrides: Sequence[str] | None,
-    idle: str | None,
-    max_age: str | None,
-) -> None:
+def show_plan(this: Invocation, wish: Wish) -> None:
     """Plan and print; `up --dry-run` does the same."""
     from selfserve.usecases import plan as use_case
 
-    resolved = resolve_profile(profile, overrides, idle=idle, max_age=max_age)
+    resolved = wish.resolve()
     with this.progress():
         place = this.targets.place(this.on)
-        wanted = profile if name is None else name
-        planned = use_case.plan(place, this.targets.peek(this.on), resolved, name=wanted)
+        planned = use_case.plan(place, this.targets.peek(this.on), resolved, name=wish.cluster)
     if this.output.as_json:
         this.output.json(_to_json(planned))
         return
@@ -67,7 +59,7 @@ def show_plan(
         this.output.line(f"{label + ':' if label else '':<15}{text}")
     this.output.line("")
     this.output.table(("key", "value", "from"), list(_values(planned)))
-    this.output.say(f"Nothing was started. Launch it with: selfserve up {profile}")
+    this.output.say(f"Nothing was started. Launch it with: {wish.command(on=this.on)}")
 
 
 def changes_to_json(changes: Sequence["Change"]) -> list[dict[str, str | None]]:
@@ -101,9 +93,19 @@ def _summary(planned: "Plan") -> Iterator[tuple[str, str]]:
     yield from (("", sentence) for sentence in planned.estimate.unknown)
     for reason in planned.not_applied:
         yield "not here", reason
-    if planned.running:
-        differs = f"differs in {len(planned.changes)} values" if planned.changes else "is the same"
-        yield "running", f"{planned.running} has this name; it {differs}"
+    yield from _running(planned)
+
+
+def _running(planned: "Plan") -> Iterator[tuple[str, str]]:
+    """What has the name already, and how it differs."""
+    if not planned.running:
+        return
+    there = next((change.before for change in planned.changes if change.path == "profile"), None)
+    if there is not None:
+        yield "running", f"{planned.running} has this name, but profile {there}: up would refuse"
+        return
+    differs = f"differs in {len(planned.changes)} values" if planned.changes else "is the same"
+    yield "running", f"{planned.running} has this name; it {differs}"
     for change in planned.changes:
         yield (
             "  differs",

@@ -12,7 +12,7 @@ from selfserve.cli.profile_options import (
     Name,
     ProfileName,
     Set,
-    resolve_profile,
+    Wish,
 )
 from selfserve.errors import InterruptedByUserError
 
@@ -59,15 +59,20 @@ def up(
     Example: selfserve up spark-ml --name big --set nodes.core.count=4 --idle 15m
     """
     this = invocation(ctx)
-    if shared:
-        overrides = [*(overrides or []), "shared=true"]
+    wish = Wish(
+        profile=profile,
+        name=name,
+        settings=overrides or (),
+        idle=idle,
+        max_age=max_age,
+        shared=shared,
+    )
     if dry_run:
-        show_plan(this, profile, name=name, overrides=overrides, idle=idle, max_age=max_age)
+        show_plan(this, wish)
         return
     from selfserve.usecases import up as use_case
 
-    resolved = resolve_profile(profile, overrides, idle=idle, max_age=max_age)
-    wanted = profile if name is None else name
+    resolved, wanted = wish.resolve(), wish.cluster
     try:
         with this.progress() as report:
             target = this.open_target()

@@ -79,6 +79,9 @@ def resolve(name: str, *, load: Load, overrides: Sequence[Override] = ()) -> Res
 
 def _error(name: str, problems: Sequence[Problem]) -> ProfileError:
     hint = f"Put it right, then check with: selfserve profiles validate {name}"
+    if problems and all(problem.place.startswith("--") for problem in problems):
+        flags = " and ".join(dict.fromkeys(problem.place for problem in problems))
+        hint = f"Put {flags} right; nothing is wrong with the profile itself."
     return ProfileError(f"profile {name}", problems, hint=hint)
 
 
