@@ -16,7 +16,6 @@ from selfserve.core import lease as lease_module
 from selfserve.core import sweep_memory
 from selfserve.core.idle import Decision, IdleAction
 from selfserve.core.lease import Ending, Hold, Lease, hold
-from selfserve.core.naming import claim_key
 from selfserve.core.slots import Slots
 from selfserve.errors import OutcomeUnknownError
 from selfserve.usecases import (
@@ -92,7 +91,7 @@ def _yes(*_: object, **__: object) -> bool:
 
 def _take_unconditionally(target: Target, name: str, launch_id: str) -> bool:
     body = claims.Claim(launch_id, target.clock.now()).to_json()
-    return target.store.put(claim_key(target.user, name), body)
+    return target.store.put(claims._key(target, name), body)
 
 
 def _twice(real: Callable[..., Any]) -> Callable[..., Any]:

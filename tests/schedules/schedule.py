@@ -87,7 +87,7 @@ def _place(house: House, old: Old, launch_id: str) -> None:
     spec = house.spec(old.owner, old.name, launch_id)
     claim = Claim(launch_id, at(-old.age - START))
     house.bucket.write(launch_key(launch_id), spec_to_json(spec).encode())
-    house.bucket.write(claim_key(old.owner, old.name), claim.to_json())
+    house.bucket.write(claim_key("eu-west-1", "main", old.owner, old.name), claim.to_json())
     cluster = house.emr.place(spec, created=-old.age - START, ready=-old.age)
     cluster.protected = old.protected
     if old.busy_for:

@@ -36,7 +36,7 @@ first_seeds = st.integers(0, 10**6)
 def test_no_schedule_breaks_a_law(family: str) -> None:
     @settings(
         QUIET,
-        max_examples=max(SCHEDULES // SEEDS // len(FAMILIES), 1),
+        max_examples=-(-SCHEDULES // (SEEDS * len(FAMILIES))),
         derandomize="SELFSERVE_SCHEDULES" not in os.environ,
     )
     @given(FAMILIES[family], first_seeds)
