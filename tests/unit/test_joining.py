@@ -455,6 +455,35 @@ def test_the_next_who_comes_takes_the_next_slot(house: House) -> None:
                   {place.cluster_id for place in places}) == [2, 4, 4]  # fmt: skip
 
 
+def test_a_claim_of_a_cluster_that_has_ended_is_not_taken_for_one_that_starts(
+    house: House,
+) -> None:
+    ended = house.submit(Joining.ALWAYS).placement.cluster_id
+    house.backend.move(ended, ClusterState.TERMINATED)
+    house.clock.sleep(timedelta(minutes=5))
+
+    run = house.submit(Joining.ALWAYS, who=house.user("eve"))
+
+    assert run.placement.cluster_id != ended
+    assert not any("Joining" in text for text in house.said)
+
+
+def test_a_cluster_that_has_ended_at_once_is_passed_over_in_a_plain_sentence(
+    house: House,
+) -> None:
+    def load(_: str) -> Resolved:
+        return resolve_small(house.profiles, "step_concurrency=4")
+
+    ended = house.submit(Joining.ALWAYS, load=load).placement.cluster_id
+    house.backend.move(ended, ClusterState.TERMINATED)
+
+    run = house.submit(Joining.ALWAYS, who=house.user("eve"), load=load)
+
+    assert run.placement.cluster_id != ended
+    assert f"Cluster {ended} has ended meanwhile; looking on." in house.said
+    assert not any("is over" in text for text in house.said)
+
+
 def test_a_cluster_that_was_started_for_the_run_and_refuses_it_is_the_last(house: House) -> None:
     house.backend.refuse("add_steps", AwsError("You may not.", hint="Ask."))
 

@@ -94,7 +94,7 @@ class Placing:
             goes_on = destination.joined and not ticket.is_last
             if not (goes_on or isinstance(came.error, BeingEndedError)):
                 raise came.error
-            self.report(Note(f"Cluster {came.cluster_id} does not take the run: {came.error}"))
+            self.report(Note(_turned_away_in_words(self.target, came)))
             turned_away.append(came)
 
     def _nowhere_left(self, first: TurnedAway) -> NotFoundError:
@@ -133,6 +133,16 @@ class Placing:
         _record(self.target, submission, uploads, self.report)
         self.on_prepared(submission)
         return submission, step
+
+
+def _turned_away_in_words(target: Target, came: TurnedAway) -> str:
+    """EMR's own words only for a refusal that the cluster's end does not explain."""
+    told = f"Cluster {came.cluster_id} does not take the run: {came.error}"
+    try:
+        is_live = target.backend.describe(came.cluster_id).state.is_live
+    except (AwsError, NotFoundError):
+        return told
+    return told if is_live else f"Cluster {came.cluster_id} has ended meanwhile; looking on."
 
 
 def _unseen(

@@ -17,7 +17,7 @@ from selfserve.core.launch import LaunchSpec
 from selfserve.core.lease import LEASE_TIME
 from selfserve.core.naming import pool_key
 from selfserve.core.resolve import Resolved
-from selfserve.errors import AwsError, OutcomeUnknownError, SelfserveError
+from selfserve.errors import AwsError, NotFoundError, OutcomeUnknownError, SelfserveError
 from selfserve.usecases.clusters import list_ours
 from selfserve.usecases.joining import (
     Joined,
@@ -116,13 +116,20 @@ class Pool:
         spec = read_spec(self.target, claim.launch_id)
         if spec is None or why_not(self.wanted, spec) is not None:
             return None
-        shared = Shared(
-            cluster_id=claim.cluster_id,
-            state=ClusterState.STARTING,
-            created=claim.time,
-            spec=spec,
-        )
+        state = self._state_of(claim.cluster_id, claim.time)
+        if not state.is_live:
+            return None
+        shared = Shared(cluster_id=claim.cluster_id, state=state, created=claim.time, spec=spec)
         return join(self.target, [shared], self.run_id, report=self.report)
+
+    def _state_of(self, cluster_id: str, started: datetime) -> ClusterState:
+        """Those who come all at once need not ask EMR; who comes later may be too late."""
+        if self.target.clock.now() - started <= self.target.pace.appears_within:
+            return ClusterState.STARTING
+        try:
+            return self.target.backend.describe(cluster_id).state
+        except (AwsError, NotFoundError):
+            return ClusterState.STARTING  # not known: what it says to the run decides
 
     def _take_over(self, found: tuple[PoolClaim, str] | None) -> Joined | None:
         """Start a cluster if nobody else does; None if somebody was faster."""
