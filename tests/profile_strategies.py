@@ -112,7 +112,7 @@ def _pinned(draw: st.DrawFn) -> tuple[Json, Release]:
     return {**pin, "applications": chosen}, release
 
 
-_spot_timeouts = _durations(300, 86_400)
+_spot_timeouts = st.integers(5, 45).map(lambda minutes: f"{minutes}m")
 _workers = st.integers(1, 40)
 
 

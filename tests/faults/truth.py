@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from typer.testing import Result
 
-from faults.account import Account
+from faults.account import REGION, Account
 from selfserve.core.naming import ClusterName, claim_key, launch_key
 from selfserve.core.run import is_run_id, placement_key, run_id_of_step, submission_key
 from selfserve.local.control.records import ClusterRecord
@@ -72,7 +72,8 @@ def _orphans(account: Account) -> Iterator[str]:
     for cluster, name in _ours(account):
         if is_working(cluster):
             continue
-        claim = account.get(claim_key(name.owner, name.name)) if cluster.keep_alive else None
+        key = claim_key(REGION, name.installation, name.owner, name.name)
+        claim = account.get(key) if cluster.keep_alive else None
         if claim is None or claim["launch_id"] != name.launch_id:
             yield f"{name} ({cluster.id}) is {cluster.state}, the claim is {claim}"
 

@@ -213,19 +213,31 @@ def _starting(minutes: int, *, warned: datetime | None = None, steps: int = 0) -
         pytest.param(
             _starting(50),
             WARN,
-            "it has been STARTING for 50m; it ought to be ready within 1h",
+            "it is STARTING at an age of 50m; it ought not to be after 1h",
             id="starting-for-long",
         ),
         pytest.param(
             _starting(61, warned=NOON - 10 * MINUTE),
             END,
-            "it has been STARTING for 1h 1m; it ought to be ready within 1h",
+            "it is STARTING at an age of 1h 1m; it ought not to be after 1h",
             id="stuck",
+        ),
+        pytest.param(
+            replace(_starting(61), state=ClusterState.BOOTSTRAPPING),
+            KEEP,
+            "it is starting",
+            id="set-up-since-its-instances-came-late",
+        ),
+        pytest.param(
+            replace(_starting(121, warned=NOON - 10 * MINUTE), state=ClusterState.BOOTSTRAPPING),
+            END,
+            "it is BOOTSTRAPPING at an age of 2h 1m; it ought not to be after 2h",
+            id="stuck-while-it-is-set-up",
         ),
         pytest.param(
             _starting(61, warned=NOON - 10 * MINUTE, steps=1),
             END,
-            "it has been STARTING for 1h 1m; it ought to be ready within 1h",
+            "it is STARTING at an age of 1h 1m; it ought not to be after 1h",
             id="stuck-with-a-step-that-waits-for-it",
         ),
         pytest.param(

@@ -13,9 +13,13 @@ from selfserve.core.resolve import Resolved
 from selfserve.errors import AwsError, BadInputError, OutcomeUnknownError
 from selfserve.usecases.claims import Claim
 from selfserve.usecases.launching import launch, read_intent
+from selfserve.usecases.leases import end_unused, read_lease
 from selfserve.usecases.progress import Progress
 from selfserve.usecases.target import Target
+from specs import SPEC
 from targets import make_target, resolve_small
+
+CLAIM = claim_key("eu-west-1", "main", "ada", "one")
 
 
 @pytest.fixture
@@ -142,7 +146,7 @@ def test_a_lost_answer_without_a_cluster_is_reported_and_never_asked_again(
         launch(target, small, name="one")
 
     assert sum(clock.slept, timedelta()) >= target.pace.appears_within
-    assert claim_key("ada", "one") in store.objects, "the name stays claimed for what may yet come"
+    assert CLAIM in store.objects, "the name stays claimed for what may yet come"
 
 
 def test_a_lost_answer_stays_unknown_when_the_cluster_cannot_be_looked_for(
@@ -154,7 +158,7 @@ def test_a_lost_answer_stays_unknown_when_the_cluster_cannot_be_looked_for(
     with pytest.raises(OutcomeUnknownError):
         launch(target, small, name="one")
 
-    assert claim_key("ada", "one") in store.objects, "the name stays claimed for what may yet come"
+    assert CLAIM in store.objects, "the name stays claimed for what may yet come"
 
 
 def test_a_launch_goes_on_when_it_cannot_see_whether_it_was_overtaken(
@@ -199,12 +203,12 @@ def test_who_loses_the_claim_waits_for_the_winners_cluster_and_joins_it(
 ) -> None:
     rival = make_target(backend=backend, store=store, clock=backend.clock)
     claim = Claim("20261121-0000aa", backend.clock.now())
-    store.put(claim_key("ada", "one"), claim.to_json())
+    store.put(CLAIM, claim.to_json())
     winners: list[str] = []
 
     def the_winner_gets_its_cluster() -> None:
         if not winners:
-            store.delete(claim_key("ada", "one"))
+            store.delete(CLAIM)
             winners.append(launch(rival, small, name="one").cluster_id)
 
     backend.clock.on_sleep.append(the_winner_gets_its_cluster)
@@ -220,13 +224,13 @@ def test_a_claim_whose_cluster_never_came_is_taken_over(
     target: Target, small: Resolved, backend: FakeBackend, store: MemoryStore
 ) -> None:
     claim = Claim("20261121-0000aa", backend.clock.now())
-    store.put(claim_key("ada", "one"), claim.to_json())
+    store.put(CLAIM, claim.to_json())
 
     launched = launch(target, small, name="one")
 
     assert not launched.reused
     assert backend.clock.now() - claim.time >= target.pace.appears_within
-    assert Claim.from_json(store.objects[claim_key("ada", "one")]).launch_id == launched.launch_id
+    assert Claim.from_json(store.objects[CLAIM]).launch_id == launched.launch_id
 
 
 @pytest.mark.parametrize(
@@ -254,7 +258,7 @@ def test_a_refused_launch_gives_the_name_back(
     with pytest.raises(AwsError):
         launch(target, small, name="one")
 
-    assert claim_key("ada", "one") not in store.objects
+    assert CLAIM not in store.objects
 
 
 def test_a_launch_that_was_overtaken_ends_its_own_cluster_and_joins_the_other(
@@ -313,3 +317,16 @@ def test_a_cluster_that_has_lost_its_name_is_not_ended_while_somebody_uses_it(
     launch(target, small, name="one")
 
     assert "terminate" not in backend.calls
+
+
+def test_a_cluster_that_has_lost_its_name_is_left_to_its_users_if_it_cannot_be_looked_at() -> None:
+    target = make_target()
+    cluster_id = target.backend.launch(SPEC)
+    assert isinstance(target.backend, FakeBackend)
+    target.backend.refuse("list_steps", AwsError("Access denied.", hint="Ask."))
+
+    with pytest.raises(AwsError):
+        end_unused(target, cluster_id, "launch-1")
+
+    assert read_lease(target, cluster_id).lease.ending is None
+    assert target.backend.describe(cluster_id).state.is_live

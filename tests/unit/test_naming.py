@@ -61,7 +61,7 @@ def test_tags_tell_what_the_name_tells() -> None:
 def test_keys_stay_below_our_prefix() -> None:
     keys = (
         naming.launch_key("id"),
-        naming.claim_key("ada", "mine"),
+        naming.claim_key("eu-west-1", "main", "ada", "mine"),
         naming.bootstrap_key("ff", "x.sh"),
         naming.package_key("ff", "deps.tar.gz"),
         naming.run_prefix("run"),

@@ -94,7 +94,7 @@ from selfserve.core.resolve import resolve
         ),
         pytest.param("shutdown: {max_age: 60d}", "60d is outside 10m to 31d", id="age-too-long"),
         pytest.param(
-            "nodes: {core: {spot_timeout: 1m}}", "1m is outside 5m to 1d", id="spot-timeout"
+            "nodes: {core: {spot_timeout: 1m}}", "1m is outside 5m to 45m", id="spot-timeout"
         ),
         pytest.param("nodes: {core: {disk: 5}}", "must be at least 10, not 5", id="disk"),
         pytest.param("root_disk: 500", "root_disk: must be at most 100, not 500", id="root-disk"),

@@ -1,5 +1,6 @@
 """`sweep`: what nobody uses ends, what is in use never does, and the rest costs no request."""
 
+import json
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -17,7 +18,8 @@ from selfserve.core.lease import LEASE_TIME, Lease, from_bytes, hold, is_ending,
 from selfserve.core.naming import TAG_LAUNCH_ID, lease_key
 from selfserve.core.sweep_report import Verdict
 from selfserve.core.sweeping import SweepPolicy
-from selfserve.errors import AwsError
+from selfserve.errors import AwsError, NoAnswerError
+from selfserve.usecases.leases import read_lease
 from sweeps import PERIOD, STEP, STEP_PATH, Team, nothing, reasons, verdicts
 
 MINUTE = timedelta(minutes=1)
@@ -482,7 +484,7 @@ def test_a_lost_answer_to_a_termination_is_told_and_looked_after(team: Team, eff
         if method == "terminate":
             if effect == "kept":
                 team.backend.move(one, ClusterState.TERMINATING)
-            raise AwsError("No answer.", hint="Wait.")
+            raise NoAnswerError("No answer.", hint="Wait.")
 
     team.backend.before = lose
     report = team.sweep_next()
@@ -491,6 +493,24 @@ def test_a_lost_answer_to_a_termination_is_told_and_looked_after(team: Team, eff
 
     team.backend.before = nothing
     assert verdicts(team.sweep_next()) == ({} if effect == "kept" else {"one": "ended"})
+
+
+def test_one_that_may_not_be_ended_is_given_back_to_its_users(team: Team) -> None:
+    (one,) = team.start("one")
+    team.sweep_until_warned()
+
+    def refuse(method: str) -> None:
+        if method == "terminate":
+            raise AwsError("Access denied.", hint="Ask your administrator.")
+
+    team.backend.before = refuse
+    report = team.sweep_next()
+
+    assert verdicts(report) == {"one": "unknown"}
+    assert "could not be ended: Access denied." in reasons(report)["one"]
+    assert read_lease(team.target, one).lease.ending is None
+    team.backend.before = nothing
+    assert verdicts(team.sweep_next()) == {"one": "ended"}
 
 
 def test_one_that_ignores_its_end_is_ended_again_and_not_forgotten(team: Team) -> None:
@@ -555,6 +575,18 @@ def test_a_query_that_begins_while_many_others_are_ended_is_seen(team: Team) -> 
 
     assert verdicts(report)["c39"] == "spared"
     assert len(report.having(Verdict.ENDED)) == 39
+
+
+def test_what_a_newer_selfserve_has_written_down_is_left_alone(team: Team) -> None:
+    team.start("one")
+    newer = json.dumps({"format": 99}).encode()
+    team.store.objects[team.memory_key] = newer
+
+    with pytest.raises(AwsError) as raised:
+        team.sweep()
+
+    assert "update" in raised.value.hint
+    assert team.store.objects[team.memory_key] == newer
 
 
 def test_what_sweeps_knew_may_be_damaged(team: Team) -> None:

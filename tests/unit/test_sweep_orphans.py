@@ -17,7 +17,7 @@ from selfserve.usecases.launching import launch
 from sweeps import PERIOD, Team, reasons
 
 RUN = "r-20261121-120000-a1b2c3"
-KEY = claim_key("ada", "one")
+KEY = claim_key("eu-west-1", "main", "ada", "one")
 
 
 @pytest.fixture

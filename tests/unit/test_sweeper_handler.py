@@ -16,6 +16,7 @@ from botocore.client import BaseClient
 from moto import mock_aws
 from moto.server import ThreadedMotoServer
 
+from selfserve.core.naming import claim_key
 from selfserve.errors import AwsError
 from selfserve.sweeper.handler import handle
 from selfserve.usecases.sweeper_code import sweeper_zip
@@ -89,7 +90,7 @@ def test_the_role_allows_all_that_a_sweep_asks_of_aws(
     assert {"TerminateJobFlows", "HeadObject", "ListObjectsV2"} <= {one[0] for one in asked}
     assert {one for one in asked if not _is_allowed(*one)} == set()
     written = {key for operation, key in asked if operation == "PutObject"}
-    assert "selfserve/names/ada/same.json" in written
+    assert claim_key(REGION, "main", "ada", "same") in written
     assert f"selfserve/runs/{run_id}/placement.json" in written
 
 

@@ -81,7 +81,11 @@ class IdlePolicy:
     grace: timedelta = timedelta(minutes=10)
     """A cluster that is ready for less is not ended: its owner may be about to use it."""
     ready_within: timedelta = timedelta(hours=1)
-    """A cluster that takes longer to start never will."""
+    """A cluster that takes longer to get its instances, or then to set them up, never will."""
+
+    def start_limit(self, state: ClusterState) -> timedelta:
+        """The age at which a cluster in this state is stuck."""
+        return self.ready_within * (2 if state is ClusterState.BOOTSTRAPPING else 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,11 +152,11 @@ def _engines_at_work(activity: Activity) -> Iterator[str]:
 
 def _while_starting(activity: Activity, policy: IdlePolicy, now: datetime) -> Decision:
     age = now - activity.created
-    ends_at = activity.created + policy.ready_within
-    if age < policy.ready_within - policy.period:
+    ends_at = activity.created + policy.start_limit(activity.state)
+    if now < ends_at - policy.period:
         return Decision(IdleAction.KEEP, "it is starting", ends_at=ends_at)
-    limit = to_words(policy.ready_within)
-    why = f"it has been {activity.state} for {to_words(age)}; it ought to be ready within {limit}"
+    limit = to_words(policy.start_limit(activity.state))
+    why = f"it is {activity.state} at an age of {to_words(age)}; it ought not to be after {limit}"
     return _after_two_looks(activity, policy, now, Decision(IdleAction.END, why, ends_at=ends_at))
 
 

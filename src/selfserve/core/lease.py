@@ -18,9 +18,10 @@ from typing import Any
 LEASE_TIME = timedelta(minutes=10)
 """Longer than any request can be on its way: AWS refuses a signature that is older than 5
 minutes (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html), and no
-holder sends one later than `ACT_WITHIN`."""
+holder begins to send one later than `ACT_WITHIN`, nor goes on for long when throttled."""
 ACT_WITHIN = timedelta(minutes=2)
-"""How long after the lease was taken its holder may still send the request that it is for."""
+"""How long after the lease was taken its holder may begin to send the request that it is
+for. Throttled, it is sent again for half a minute more (`aws.session`)."""
 
 
 @dataclass(frozen=True, slots=True)

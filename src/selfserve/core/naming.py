@@ -78,9 +78,9 @@ def to_name_part(text: str) -> str:
     return cleaned or "unknown"
 
 
-def claim_key(owner: str, name: str) -> str:
+def claim_key(region: str, installation: str, owner: str, name: str) -> str:
     """S3 key of the claim that lets only one launch use this owner's cluster name at a time."""
-    return f"{S3_PREFIX}names/{owner}/{name}.json"
+    return f"{S3_PREFIX}names/{region}/{installation}/{owner}/{name}.json"
 
 
 def launch_key(launch_id: str) -> str:

@@ -54,8 +54,9 @@ _DurationSchema = WithJsonSchema({"type": "string", "pattern": _DURATION_PATTERN
 IdleTime = Annotated[timedelta, _between(60 * _SECOND, 7 * _DAY), _AsText, _DurationSchema]
 # Our own limit: shorter than a launch makes no sense, longer than a month is a server.
 MaxAge = Annotated[timedelta, _between(10 * _MINUTE, 31 * _DAY), _AsText, _DurationSchema]
-# EMR's SpotProvisioningSpecification takes 5 to 1,440 minutes.
-SpotTimeout = Annotated[timedelta, _between(5 * _MINUTE, 1 * _DAY), _AsText, _DurationSchema]
+# EMR's SpotProvisioningSpecification takes 5 to 1,440 minutes; after an hour without its
+# instances a cluster counts as stuck (`core.idle`).
+SpotTimeout = Annotated[timedelta, _between(5 * _MINUTE, 45 * _MINUTE), _AsText, _DurationSchema]
 
 
 def _to_text(value: object) -> object:

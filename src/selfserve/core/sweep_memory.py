@@ -18,6 +18,10 @@ _LEAST_ENDINGS = 5
 _SHARE_PERCENT = 20
 
 
+class NewerFormatError(ValueError):
+    """A later version has written it. To start anew would undo what that one has found."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
     """What the last look at a cluster has told."""
@@ -171,6 +175,8 @@ def from_bytes(body: bytes) -> Memory:
 
 
 def _from_document(document: dict[str, Any]) -> Memory:  # Any: it is checked by being read
+    if int(document["format"]) > _FORMAT:
+        raise NewerFormatError(f"it has format {document['format']}, and not {_FORMAT}")
     if document["format"] != _FORMAT:
         raise ValueError(f"not a memory of sweeps of format {_FORMAT}")
     return Memory(

@@ -31,7 +31,7 @@ class SweepPolicy:
     grace: timedelta = timedelta(minutes=10)
     """A cluster that is ready for less is not ended."""
     ready_within: timedelta = timedelta(hours=1)
-    """A cluster that takes longer to start never will."""
+    """A cluster that takes longer to get its instances, or then to set them up, never will."""
     all_at_once: bool = False
     """End as many as there are, not 20 % of ours in a period."""
     dry_run: bool = False
@@ -205,7 +205,7 @@ def after_running(
 
 def _screen_unknown(cluster: ClusterSummary, policy: SweepPolicy, now: datetime) -> Screened:
     if cluster.state.is_starting:
-        ends_at = cluster.created + policy.ready_within
+        ends_at = cluster.created + policy.to_idle_policy().start_limit(cluster.state)
         starting = Decision(IdleAction.KEEP, "it is starting", ends_at=ends_at)
         return Screened(Look.FIRST if now >= ends_at - policy.period else Look.NONE, starting)
     ready = cluster.ready or cluster.created

@@ -65,12 +65,12 @@ def holds_name(target: Target, name: str, launch_id: str) -> bool:
 def release_name(target: Target, name: str, launch_id: str) -> None:
     """Give the name back after a launch that certainly made no cluster."""
     if holds_name(target, name, launch_id):
-        target.store.delete(claim_key(target.user, name))
+        target.store.delete(_key(target, name))
 
 
 def _take(target: Target, name: str, launch_id: str) -> bool:
     """Write the claim if there is none, or none that counts."""
-    key = claim_key(target.user, name)
+    key = _key(target, name)
     body = Claim(launch_id, target.clock.now()).to_json()
     held = _read(target, name)
     if held is None:
@@ -97,5 +97,9 @@ def _still_counts(target: Target, claim: Claim) -> bool:
 
 
 def _read(target: Target, name: str) -> tuple[Claim, str] | None:
-    held = target.store.get_with_etag(claim_key(target.user, name))
+    held = target.store.get_with_etag(_key(target, name))
     return None if held is None else (Claim.from_json(held[0]), held[1])
+
+
+def _key(target: Target, name: str) -> str:
+    return claim_key(target.region, target.installation, target.user, name)

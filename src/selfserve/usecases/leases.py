@@ -104,13 +104,8 @@ def take_hold(
 
 
 def may_act(target: Target, held: Held) -> bool:
-    """Whether its holder may still send the request that the lease is for.
-
-    Two clocks are asked: one stands still while the machine sleeps, the other may be put back.
-    """
-    by_clock = target.clock.now() - held.since
-    by_machine = timedelta(seconds=time.monotonic() - held.taken_at)
-    return max(by_clock, by_machine) < ACT_WITHIN
+    """Whether its holder may still send the request that the lease is for."""
+    return _is_in_time(target, held.since, held.taken_at)
 
 
 def let_go(target: Target, held: Held) -> None:
@@ -140,14 +135,24 @@ def end_unused(target: Target, cluster_id: str, ender_id: str) -> bool:
     etag = target.store.swap(lease_key(cluster_id), body, etag=seen.etag)
     if etag is None:
         return False
-    is_used = bool(target.backend.list_steps(cluster_id, most=1))
+    is_ended = False
+    try:
+        is_used = bool(target.backend.list_steps(cluster_id, most=1))
+        if not is_used and _is_in_time(target, since, taken_at):
+            target.backend.terminate([cluster_id])
+            is_ended = True
+    finally:
+        if not is_ended:
+            body = leases.to_bytes(leases.spare(ending), by=ender_id)
+            with contextlib.suppress(AwsError):  # it stops counting by itself
+                target.store.swap(lease_key(cluster_id), body, etag=etag)
+    return is_ended
+
+
+def _is_in_time(target: Target, since: datetime, taken_at: float) -> bool:
+    """By two clocks: one stands still while the machine sleeps, the other may be put back."""
     by_machine = timedelta(seconds=time.monotonic() - taken_at)
-    if is_used or max(target.clock.now() - since, by_machine) >= ACT_WITHIN:
-        body = leases.to_bytes(leases.spare(ending), by=ender_id)
-        target.store.swap(lease_key(cluster_id), body, etag=etag)
-        return False
-    target.backend.terminate([cluster_id])
-    return True
+    return max(target.clock.now() - since, by_machine) < ACT_WITHIN
 
 
 def read_lease(target: Target, cluster_id: str) -> Version:

@@ -68,7 +68,7 @@ def _holder(
 ) -> ClusterSummary | None:
     """Which of these has the name; None while that cannot be said."""
     name, newest = max(same, key=lambda named: named[1].created)
-    key = claim_key(name.owner, name.name)
+    key = claim_key(target.region, target.installation, name.owner, name.name)
     found = target.store.get_with_etag(key)
     now = target.clock.now()
     if found is not None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from selfserve.core.naming import sweep_memory_key
-from selfserve.core.sweep_memory import Memory, from_bytes, to_bytes
+from selfserve.core.sweep_memory import Memory, NewerFormatError, from_bytes, to_bytes
 from selfserve.errors import AwsError
 from selfserve.usecases.target import Target
 
@@ -54,6 +54,11 @@ class SharedMemory:
         body, etag = found
         try:
             return from_bytes(body), etag
+        except NewerFormatError as error:
+            raise AwsError(
+                f"What sweeps tell each other cannot be read: {error}",
+                hint="A newer selfserve sweeps here; update this one.",
+            ) from error
         except ValueError as error:
             self.damage = str(error)
             return Memory(), etag
