@@ -198,6 +198,21 @@ def test_a_full_cluster_is_left_alone_until_a_step_is_over(house: House) -> None
     assert house.submit().placement.cluster_id == warm
 
 
+def test_why_a_shared_cluster_is_not_joined_is_told(house: House) -> None:
+    house.start("full")
+    house.start("lesser", "scale.max=3")
+    house.start("private", "shared=false")
+    house.submit()
+    assert not any("is shared, but" in text for text in house.said), "it has joined one"
+
+    assert house.submit().submission.is_transient
+
+    told = [text for text in house.said if "is shared, but" in text]
+    assert any(text.startswith("full is shared, but is full") for text in told)
+    assert any(text.startswith("lesser is shared, but grows to") for text in told)
+    assert len(told) == 2
+
+
 def test_steps_that_are_no_run_of_ours_take_slots_too(house: House) -> None:
     warm = house.start("warm")
     house.backend.add_steps(warm, [step("by hand")])

@@ -19,11 +19,11 @@ from selfserve.usecases.joining import (
     count_slots,
     find_openings,
     find_shared,
-    join,
+    join_best,
 )
 from selfserve.usecases.leased_step import Ticket
 from selfserve.usecases.pools import Pool
-from selfserve.usecases.progress import Report, quiet
+from selfserve.usecases.progress import Progress, Report, quiet
 from selfserve.usecases.target import Target
 
 
@@ -72,11 +72,14 @@ class Search:
         if named is not None:
             return named
         resolved, wanted = self._load(ours)
-        fitting = self._find_shared(wanted, ours)
-        openings = find_openings(self.target, fitting, report=self.report)
+        reasons: list[Progress] = []
+        fitting = self._find_shared(wanted, ours, reasons.append)
+        openings = find_openings(self.target, fitting, report=self.report, aside=reasons.append)
         best = next(openings, None)
         if best is not None:
             return of_shared(self.target, best.shared)
+        for reason in reasons:
+            self.report(reason)
         return of_spec(self.target, resolved, wanted)
 
     def _find_named(self, ours: Ours) -> Destination | None:
@@ -86,17 +89,20 @@ class Search:
             return of_cluster(self.target, cluster)
         return None
 
-    def _find_shared(self, wanted: LaunchSpec, ours: Ours) -> Iterable[Shared]:
+    def _find_shared(self, wanted: LaunchSpec, ours: Ours, aside: Report) -> Iterable[Shared]:
         if self.joining is Joining.NEVER:
             return ()
-        return find_shared(self.target, wanted, ours, but_not=self.but_not)
+        return find_shared(self.target, wanted, ours, but_not=self.but_not, report=aside)
 
     def _join(
         self, resolved: Resolved, wanted: LaunchSpec, ours: Ours, run_id: str
     ) -> Joined | None:
         if self.joining is not Joining.ALWAYS:
-            fitting = self._find_shared(wanted, ours)
-            return join(self.target, fitting, run_id, report=self.report)
+            if self.joining is Joining.NEVER:
+                return None
+            return join_best(
+                self.target, wanted, ours, run_id, but_not=self.but_not, report=self.report
+            )
         pool = Pool(
             target=self.target,
             resolved=resolved,

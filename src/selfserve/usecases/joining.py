@@ -19,7 +19,7 @@ from selfserve.core.slots import Slots
 from selfserve.errors import AwsError, NotFoundError
 from selfserve.usecases.launching import read_intent
 from selfserve.usecases.leases import BeingEndedError, Held, Version, read_lease, take_hold
-from selfserve.usecases.progress import Note, Report
+from selfserve.usecases.progress import Note, Progress, Report, quiet
 from selfserve.usecases.target import Target
 
 _BEST_FIRST = (
@@ -71,23 +71,34 @@ class Joined:
 
 
 def find_shared(
-    target: Target, wanted: LaunchSpec, ours: Ours, *, but_not: Collection[str] = ()
+    target: Target,
+    wanted: LaunchSpec,
+    ours: Ours,
+    *,
+    but_not: Collection[str] = (),
+    report: Report = quiet,
 ) -> Iterator[Shared]:
     """Clusters of the same profile that such a run may join, those that are up first.
 
     Asks S3 once for each; the clusters `but_not`, by id, are left out.
+    Of a shared one that does not fit, `report` hears why.
     """
     best_first = sorted(ours, key=lambda one: _BEST_FIRST.index(one[1].state))
     for name, cluster in best_first:
         if name.profile != wanted.name.profile or is_run_id(name.name) or cluster.id in but_not:
             continue
         spec = read_spec(target, name.launch_id)
-        if spec is None or why_not(wanted, spec) is not None:
+        if spec is None:
             continue
-        if has_time_left(spec, cluster.created, target.clock.now()):
+        obstacle = why_not(wanted, spec)
+        if obstacle is None and not has_time_left(spec, cluster.created, target.clock.now()):
+            obstacle = "is close to its maximum age"
+        if obstacle is None:
             yield Shared(
                 cluster_id=cluster.id, state=cluster.state, created=cluster.created, spec=spec
             )
+        elif spec.shared:
+            report(Note(_not_joined(spec, obstacle)))
 
 
 def read_spec(target: Target, launch_id: str) -> LaunchSpec | None:
@@ -99,27 +110,52 @@ def read_spec(target: Target, launch_id: str) -> LaunchSpec | None:
 
 
 def find_openings(
-    target: Target, fitting: Iterable[Shared], *, report: Report
+    target: Target, fitting: Iterable[Shared], *, report: Report, aside: Report = quiet
 ) -> Iterator[Opening]:
     """Those with a free slot, state by state, the emptiest first.
 
     EMR is asked of no more clusters than it takes to know which that is.
+    `aside` hears which have no room.
     """
     for _, alike in groupby(fitting, key=lambda shared: shared.state):
         openings: list[Opening] = []
         for shared in sorted(alike, key=lambda shared: -shared.spec.step_concurrency):
             while openings and openings[0].free >= shared.spec.step_concurrency:
                 yield openings.pop(0)
-            if (opening := _look(target, shared, report)) is not None:
+            if (opening := _look(target, shared, report, aside)) is not None:
                 openings = sorted([*openings, opening], key=lambda opening: -opening.free)
         yield from openings
 
 
+def join_best(
+    target: Target,
+    wanted: LaunchSpec,
+    ours: Ours,
+    run_id: str,
+    *,
+    but_not: Collection[str] = (),
+    report: Report,
+) -> Joined | None:
+    """Book a slot on the best of `ours`; if there is none, tell why of each that is shared."""
+    reasons: list[Progress] = []
+    fitting = find_shared(target, wanted, ours, but_not=but_not, report=reasons.append)
+    joined = join(target, fitting, run_id, report=report, aside=reasons.append)
+    if joined is None:
+        for reason in reasons:
+            report(reason)
+    return joined
+
+
 def join(
-    target: Target, fitting: Iterable[Shared], run_id: str, *, report: Report
+    target: Target,
+    fitting: Iterable[Shared],
+    run_id: str,
+    *,
+    report: Report,
+    aside: Report = quiet,
 ) -> Joined | None:
     """Book a slot for the run on the best of these clusters; None if all are taken."""
-    for opening in find_openings(target, fitting, report=report):
+    for opening in find_openings(target, fitting, report=report, aside=aside):
         held = _book(target, opening, run_id)
         if held is not None:
             report(Note(_in_words(target, opening.shared)))
@@ -145,7 +181,7 @@ def count_slots(target: Target, shared: Shared) -> Slots:
     return Slots.of_steps(steps, number=shared.spec.step_concurrency, seen=seen)
 
 
-def _look(target: Target, shared: Shared, report: Report) -> Opening | None:
+def _look(target: Target, shared: Shared, report: Report, aside: Report) -> Opening | None:
     try:
         # The lease after the steps: what is on its way between the two is in the lease.
         slots = count_slots(target, shared)
@@ -155,7 +191,11 @@ def _look(target: Target, shared: Shared, report: Report) -> Opening | None:
         return None
     now = target.clock.now()
     free = slots.free(lease.lease, now)
-    if is_ending(lease.lease, now) or free < 1:
+    if is_ending(lease.lease, now):
+        aside(Note(_not_joined(shared.spec, "is being ended")))
+        return None
+    if free < 1:
+        aside(Note(_not_joined(shared.spec, f"is full: its slots, {slots.number}, are taken")))
         return None
     return Opening(shared, slots, lease, free)
 
@@ -166,6 +206,10 @@ def _book(target: Target, opening: Opening, run_id: str) -> Held | None:
         return take_hold(target, cluster_id, run_id, remembered=opening.lease, slots=slots)
     except BeingEndedError:
         return None
+
+
+def _not_joined(spec: LaunchSpec, why: str) -> str:
+    return f"{spec.name.name} is shared, but {why}."
 
 
 def _in_words(target: Target, shared: Shared) -> str:

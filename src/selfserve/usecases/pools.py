@@ -24,8 +24,8 @@ from selfserve.usecases.joining import (
     Ours,
     Shared,
     count_slots,
-    find_shared,
     join,
+    join_best,
     read_spec,
 )
 from selfserve.usecases.launching import launch_shared, new_launch_id
@@ -100,8 +100,9 @@ class Pool:
         return joined
 
     def _join_listed(self, ours: Ours) -> Joined | None:
-        fitting = find_shared(self.target, self.wanted, ours, but_not=self.but_not)
-        return join(self.target, fitting, self.run_id, report=self.report)
+        return join_best(
+            self.target, self.wanted, ours, self.run_id, but_not=self.but_not, report=self.report
+        )
 
     def _is_on_its_way(self, claim: PoolClaim) -> bool:
         """Whether somebody is asking EMR for a cluster, or looking for one after a lost answer."""
