@@ -18,8 +18,7 @@ from selfserve.core.lease import LEASE_TIME, Lease, from_bytes, hold, is_ending,
 from selfserve.core.naming import TAG_LAUNCH_ID, lease_key
 from selfserve.core.sweep_report import Verdict
 from selfserve.core.sweeping import SweepPolicy
-from selfserve.errors import AwsError, NoAnswerError
-from selfserve.usecases.leases import read_lease
+from selfserve.errors import AwsError
 from sweeps import PERIOD, STEP, STEP_PATH, Team, nothing, reasons, verdicts
 
 MINUTE = timedelta(minutes=1)
@@ -484,7 +483,7 @@ def test_a_lost_answer_to_a_termination_is_told_and_looked_after(team: Team, eff
         if method == "terminate":
             if effect == "kept":
                 team.backend.move(one, ClusterState.TERMINATING)
-            raise NoAnswerError("No answer.", hint="Wait.")
+            raise AwsError("No answer.", hint="Wait.")
 
     team.backend.before = lose
     report = team.sweep_next()
@@ -493,24 +492,6 @@ def test_a_lost_answer_to_a_termination_is_told_and_looked_after(team: Team, eff
 
     team.backend.before = nothing
     assert verdicts(team.sweep_next()) == ({} if effect == "kept" else {"one": "ended"})
-
-
-def test_one_that_may_not_be_ended_is_given_back_to_its_users(team: Team) -> None:
-    (one,) = team.start("one")
-    team.sweep_until_warned()
-
-    def refuse(method: str) -> None:
-        if method == "terminate":
-            raise AwsError("Access denied.", hint="Ask your administrator.")
-
-    team.backend.before = refuse
-    report = team.sweep_next()
-
-    assert verdicts(report) == {"one": "unknown"}
-    assert "could not be ended: Access denied." in reasons(report)["one"]
-    assert read_lease(team.target, one).lease.ending is None
-    team.backend.before = nothing
-    assert verdicts(team.sweep_next()) == {"one": "ended"}
 
 
 def test_one_that_ignores_its_end_is_ended_again_and_not_forgotten(team: Team) -> None:

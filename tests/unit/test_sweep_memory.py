@@ -12,6 +12,7 @@ from selfserve.core.sweep_memory import (
     Intended,
     Known,
     Memory,
+    NewerFormatError,
     allowance,
     forget_gone,
     from_bytes,
@@ -59,10 +60,15 @@ def test_it_is_read_as_it_was_written(memory: Memory) -> None:
     assert from_bytes(to_bytes(memory, by="sweep-1")) == memory
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"format": 2}', b"\xff", b"null", b"1"])
+@pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"format": 0}', b"\xff", b"null", b"1"])
 def test_what_is_something_else_is_not_read(body: bytes) -> None:
     with pytest.raises(ValueError, match="not a memory of sweeps"):
         from_bytes(body)
+
+
+def test_a_later_format_is_told_from_what_is_damaged() -> None:
+    with pytest.raises(NewerFormatError, match="format 2"):
+        from_bytes(b'{"format": 2}')
 
 
 @pytest.mark.parametrize(

@@ -81,15 +81,23 @@ def most_endings(live: int) -> int:
     return max(_LEAST_ENDINGS, live * _SHARE_PERCENT // 100)
 
 
+def counts(intended: Intended, now: datetime, period: timedelta) -> bool:
+    """Whether it was in this period; not quite, or the next sweep, on the dot, would come too soon.
+
+    A sweep writes its intentions down some seconds after it has begun.
+    """
+    return now - intended.since < period * 0.9
+
+
 def is_being_ended(memory: Memory, cluster_id: str, now: datetime, period: timedelta) -> bool:
     """Whether a sweep has lately begun to end it; one that is still there later lives again."""
     intended = memory.endings.get(cluster_id)
-    return intended is not None and now - intended.since < period
+    return intended is not None and counts(intended, now, period)
 
 
 def allowance(memory: Memory, live: int, now: datetime, period: timedelta) -> int:
     """How many more may be ended now, whoever has ended the others."""
-    ended = sum(now - intended.since < period for intended in memory.endings.values())
+    ended = sum(counts(intended, now, period) for intended in memory.endings.values())
     return max(most_endings(live) - ended, 0)
 
 
@@ -170,6 +178,8 @@ def from_bytes(body: bytes) -> Memory:
     """
     try:
         return _from_document(json.loads(body))
+    except NewerFormatError:
+        raise
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise ValueError(f"not a memory of sweeps: {error!r}") from error
 

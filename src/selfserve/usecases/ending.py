@@ -22,7 +22,7 @@ from selfserve.core.naming import lease_key
 from selfserve.core.run import run_id_of_step
 from selfserve.core.sweep_report import NOT_OUR_TAGS, Verdict
 from selfserve.core.sweeping import SweepPolicy
-from selfserve.errors import AwsError, NoAnswerError, NotFoundError, RefusedByPolicyError
+from selfserve.errors import AwsError, NotFoundError, RefusedByPolicyError
 from selfserve.usecases.activity import Seen, look_again, look_at
 from selfserve.usecases.leases import Version, read_lease
 from selfserve.usecases.signs import Signs
@@ -218,22 +218,19 @@ class Ender:
         except (RefusedByPolicyError, NotFoundError) as refusal:
             if len(doomed) == 1:
                 return [self._refused(doomed[0], refusal)]
-            return [outcome for one in doomed for outcome in self._terminate([one])]
-        except NoAnswerError as error:
-            self.failures.append(str(error))
-            why = f"it was told to end, but: {error}"
-            return [
-                one.outcome(Verdict.ENDING, replace(one.decision, reason=why)) for one in doomed
-            ]
+            return [outcome for one in doomed for outcome in self._terminate_alone(one)]
         except AwsError as error:
+            # Also a refusal: an earlier attempt, whose answer was lost, may have had effect.
             self.failures.append(str(error))
-            return [self._kept(one, error) for one in doomed]
+            return [_untold(one, error) for one in doomed]
         return [one.outcome(Verdict.ENDED) for one in doomed]
 
-    def _kept(self, doomed: _Doomed, error: AwsError) -> Outcome:
+    def _terminate_alone(self, doomed: _Doomed) -> list[Outcome]:
+        if not self._is_old(doomed):
+            return self._terminate([doomed])
         self._spare(doomed.id, doomed.lease)
-        why = replace(doomed.decision, reason=f"it could not be ended: {error}")
-        return doomed.outcome(Verdict.UNKNOWN, why)
+        why = replace(doomed.decision, reason="AWS answers too slowly to end it safely")
+        return [doomed.outcome(Verdict.SPARED, why)]
 
     def _refused(self, doomed: _Doomed, refusal: RefusedByPolicyError | NotFoundError) -> Outcome:
         if isinstance(refusal, NotFoundError):
@@ -243,7 +240,7 @@ class Ender:
         return doomed.outcome(Verdict.REFUSED, why)
 
 
-def _untold(doomed: _Doomed, error: NoAnswerError) -> Outcome:
+def _untold(doomed: _Doomed, error: AwsError) -> Outcome:
     why = replace(doomed.decision, reason=f"it was told to end, but: {error}")
     return doomed.outcome(Verdict.ENDING, why)
 

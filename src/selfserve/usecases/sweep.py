@@ -19,6 +19,7 @@ from selfserve.core.sweep_memory import (
     Known,
     Memory,
     allowance,
+    counts,
     forget_gone,
     give_back,
     is_being_ended,
@@ -179,7 +180,7 @@ class _Sweep:
         endings = self._memory.change(by).endings
         for cluster_id in due:
             intended = endings.get(cluster_id)
-            if intended and intended.sweep_id != self._id and now - intended.since < period:
+            if intended and intended.sweep_id != self._id and counts(intended, now, period):
                 self._tell_being_ended(cluster_id)
         return [one for one in due if one in endings and endings[one].sweep_id == self._id]
 
