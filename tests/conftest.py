@@ -45,6 +45,10 @@ def fake_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
 def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalEndpoint]:
     """A running local endpoint that the tests of this process share."""
     home = Home(tmp_path_factory.mktemp("local") / "home")
-    yield daemon_client.ensure_running(home)
+    with pytest.MonkeyPatch.context() as environment:
+        # Others' tests may take so long in between that it would end itself.
+        environment.setenv("SELFSERVE_LOCAL_IDLE_EXIT_S", "7200")
+        running = daemon_client.ensure_running(home)
+    yield running
     daemon_client.stop(home)
     assert processes_of(home.root) == []
