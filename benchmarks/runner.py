@@ -19,7 +19,7 @@ from pathlib import Path
 from benchmarks.side_by_side import compare
 from selfserve.local.lake.folders import Lake
 from selfserve.local.runtime.install import Runtime, ensure_runtime
-from selfserve.usecases.packaging import build_runner
+from selfserve.usecases.packages.packaging import build_runner
 
 SPARK = "3.5.8"
 ROUNDS = 3

@@ -1,6 +1,6 @@
 """Hand-written stand-ins: a backend, an object store and a clock, all in memory.
 
-They keep the promises of `selfserve.backends.base` and `usecases.clock`, and the
+They keep the promises of `selfserve.backends.base` and `usecases.targets.clock`, and the
 contract suite holds them to it, so a use case tested on them works on EMR.
 """
 

@@ -11,7 +11,7 @@ from selfserve.core.cluster import StepState
 from selfserve.core.run import StreamName
 from selfserve.usecases.follow import FinishedRun, follow
 from selfserve.usecases.progress import Progress
-from selfserve.usecases.runs import Run
+from selfserve.usecases.records.runs import Run
 from selfserve.usecases.submit import Job, submit
 from selfserve.usecases.up import up
 from targets import make_target, resolve_small

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from selfserve.usecases.packaging import build_runner
+from selfserve.usecases.packages.packaging import build_runner
 
 DEADLINE_S = 60.0
 _PROGRAM = Path(__file__).with_name("runner_folder.py")

@@ -14,9 +14,9 @@ from selfserve.core.naming import beat_key, sweep_memory_key
 from selfserve.core.resolve import Resolved
 from selfserve.core.sweep_report import SweepReport
 from selfserve.core.sweeping import SweepPolicy
-from selfserve.usecases.launching import launch
+from selfserve.usecases.launches.launching import launch
 from selfserve.usecases.sweep import sweep
-from selfserve.usecases.target import Target
+from selfserve.usecases.targets.target import Target
 from targets import make_target, resolve_small
 
 PERIOD = timedelta(minutes=10)

@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 from fakes import FakeBackend, FakeClock, MemoryStore
 from selfserve.core.resolve import Resolved, parse_override
 from selfserve.usecases.profiles import ProfileBook
-from selfserve.usecases.target import AWS_PACE, LOCAL_PACE, Place, Target
+from selfserve.usecases.targets.target import AWS_PACE, LOCAL_PACE, Place, Target
 
 BASE = """\
 shutdown: {idle: 1h, max_age: 24h}

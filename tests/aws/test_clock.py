@@ -12,8 +12,8 @@ from selfserve.aws.session import make_clients
 from selfserve.aws.skew import Skew, measure_skew
 from selfserve.backends.emr.backend import EmrBackend
 from selfserve.errors import AwsError
-from selfserve.usecases.clock import CorrectedClock
-from selfserve.usecases.connecting import connect_aws
+from selfserve.usecases.targets.clock import CorrectedClock
+from selfserve.usecases.targets.connecting import connect_aws
 from targets import make_target
 
 HOUR = timedelta(hours=1)

@@ -14,7 +14,7 @@ from selfserve.cli import output
 from selfserve.cli.progress import ProgressLine
 from selfserve.cli.tables import rich_table
 from selfserve.usecases.progress import Note, Waiting
-from selfserve.usecases.target import Target
+from selfserve.usecases.targets.target import Target
 from targets import FakeTargets
 
 Run = Callable[..., Result]

@@ -14,8 +14,8 @@ from selfserve.backends.base import Backend, ObjectStore
 from selfserve.backends.emr.backend import EmrBackend
 from selfserve.core.cluster import LIVE_STATES
 from selfserve.local.endpoint import BUCKET, LocalEndpoint
-from selfserve.usecases.local_clients import local_clients
-from selfserve.usecases.revival import LocalLink, RevivingBackend, RevivingStore
+from selfserve.usecases.targets.local_clients import local_clients
+from selfserve.usecases.targets.revival import LocalLink, RevivingBackend, RevivingStore
 
 
 @pytest.fixture(params=BACKENDS)

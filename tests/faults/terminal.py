@@ -19,8 +19,8 @@ from typer.testing import CliRunner, Result
 from fakes import FakeClock
 from faults.account import Account
 from selfserve.cli.app import app
-from selfserve.usecases.configured_targets import ConfiguredTargets
-from selfserve.usecases.target import Place, Target
+from selfserve.usecases.targets.configured_targets import ConfiguredTargets
+from selfserve.usecases.targets.target import Place, Target
 
 _create_loader = cache(create_loader)  # AWS's models are large, and read anew by each session
 SELFSERVE = Path(sys.executable).with_name("selfserve")

@@ -26,8 +26,8 @@ from selfserve.local.endpoint import LocalEndpoint
 from selfserve.local.engine.processes import end, find_marked
 from selfserve.local.home import Home
 from selfserve.local.runtime.install import default_source, ensure_runtime
-from selfserve.usecases.local_clients import local_clients
-from selfserve.usecases.revival import LocalLink, RevivingBackend
+from selfserve.usecases.targets.local_clients import local_clients
+from selfserve.usecases.targets.revival import LocalLink, RevivingBackend
 from specs import SPEC, step
 
 T = TypeVar("T")

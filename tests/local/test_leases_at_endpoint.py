@@ -8,10 +8,10 @@ from uuid import uuid4
 
 from selfserve.core.slots import Slots
 from selfserve.local.endpoint import LocalEndpoint
-from selfserve.usecases.leases import Held, read_lease, take_hold
-from selfserve.usecases.local_clients import local_clients
-from selfserve.usecases.revival import LocalLink, RevivingStore
-from selfserve.usecases.target import Target
+from selfserve.usecases.placement.leases import Held, read_lease, take_hold
+from selfserve.usecases.targets.local_clients import local_clients
+from selfserve.usecases.targets.revival import LocalLink, RevivingStore
+from selfserve.usecases.targets.target import Target
 from targets import make_target
 
 CLUSTERS = [f"j-{number}" for number in range(10)]

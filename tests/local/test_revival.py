@@ -12,7 +12,7 @@ from selfserve.errors import NoAnswerError
 from selfserve.local import daemon_client
 from selfserve.local.endpoint import BUCKET, LocalEndpoint
 from selfserve.local.home import Home
-from selfserve.usecases.revival import LocalLink, RevivingBackend, RevivingStore
+from selfserve.usecases.targets.revival import LocalLink, RevivingBackend, RevivingStore
 from specs import SPEC
 
 NO_SPARK = replace(SPEC, applications=("Trino",))

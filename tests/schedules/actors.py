@@ -11,14 +11,14 @@ from selfserve.core.resolve import Resolved
 from selfserve.core.run import Submission
 from selfserve.core.sweeping import SweepPolicy
 from selfserve.errors import NotFoundError, SelfserveError
-from selfserve.usecases.destination import Destination, Joining, LoadProfile
 from selfserve.usecases.down import end_clusters, find_doomed
-from selfserve.usecases.launching import Launched, launch
-from selfserve.usecases.placing import Placing
-from selfserve.usecases.runs import Run
+from selfserve.usecases.launches.launching import Launched, launch
+from selfserve.usecases.placement.destination import Destination, Joining, LoadProfile
+from selfserve.usecases.placement.placing import Placing
+from selfserve.usecases.records.runs import Run
 from selfserve.usecases.submit import draft
 from selfserve.usecases.sweep import sweep
-from selfserve.usecases.target import Target
+from selfserve.usecases.targets.target import Target
 
 POLICY = SweepPolicy(parallel=1)
 PROGRAM = Program(kind=JobKind.SQL, name="job.sql", main_uri="s3://lake/job.sql")

@@ -27,10 +27,11 @@ from schedules.truth import TrueEmr
 from schedules.wire import WireBackend, WireStore
 from selfserve.core.launch import LaunchSpec
 from selfserve.core.resolve import Resolved
-from selfserve.usecases import launching, leases
-from selfserve.usecases.launching import Intent
-from selfserve.usecases.shipped import read_bootstrap_script
-from selfserve.usecases.target import AWS_PACE, Place, Target
+from selfserve.usecases.launches import launching
+from selfserve.usecases.launches.launching import Intent
+from selfserve.usecases.launches.shipped import read_bootstrap_script
+from selfserve.usecases.placement import leases
+from selfserve.usecases.targets.target import AWS_PACE, Place, Target
 from targets import write_profiles
 
 POOL = """\

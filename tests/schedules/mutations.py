@@ -18,14 +18,11 @@ from selfserve.core.idle import Decision, IdleAction
 from selfserve.core.lease import Ending, Hold, Lease, hold
 from selfserve.core.slots import Slots
 from selfserve.errors import OutcomeUnknownError
-from selfserve.usecases import (
-    activity,
-    claims,
-    ending,
-    leased_step,
-)
-from selfserve.usecases.leases import NONE_YET, Held, Version
-from selfserve.usecases.target import Target
+from selfserve.usecases.launches import claims
+from selfserve.usecases.placement import leased_step
+from selfserve.usecases.placement.leases import NONE_YET, Held, Version
+from selfserve.usecases.sweeping import activity, ending
+from selfserve.usecases.targets.target import Target
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,8 @@ from schedules.timeline import at
 from selfserve.core.launch import StepSpec
 from selfserve.core.launch_json import spec_to_json
 from selfserve.core.naming import claim_key, launch_key
-from selfserve.usecases.claims import Claim
-from selfserve.usecases.destination import Joining
+from selfserve.usecases.launches.claims import Claim
+from selfserve.usecases.placement.destination import Joining
 
 LONGEST_IDLE_MINUTES = 30  # whatever may be idle for longer stays in every schedule
 START = 420.0  # seconds that a cluster takes to start

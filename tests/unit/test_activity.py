@@ -12,8 +12,8 @@ from selfserve.core.idle import Activity, Engine, IdleAction, Session
 from selfserve.core.lease import Hold, Lease
 from selfserve.core.sweep_memory import Known
 from selfserve.core.sweeping import SweepPolicy
-from selfserve.usecases.activity import look_at
-from selfserve.usecases.signs import Signs
+from selfserve.usecases.sweeping.activity import look_at
+from selfserve.usecases.sweeping.signs import Signs
 from sweeps import Team
 
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)

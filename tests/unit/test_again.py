@@ -13,10 +13,10 @@ from selfserve.core.resolve import Resolved
 from selfserve.core.run import Submission
 from selfserve.errors import AwsError, BadInputError, NotFoundError, OutcomeUnknownError
 from selfserve.usecases.again import submit_again
-from selfserve.usecases.known_clusters import recall
-from selfserve.usecases.runs import Run, read_submission, save_submission
+from selfserve.usecases.placement.known_clusters import recall
+from selfserve.usecases.records.runs import Run, read_submission, save_submission
 from selfserve.usecases.submit import Job, submit
-from selfserve.usecases.target import Target
+from selfserve.usecases.targets.target import Target
 from selfserve.usecases.up import up
 from targets import make_target, resolve_small
 

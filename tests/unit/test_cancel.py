@@ -11,9 +11,9 @@ from selfserve.core.outcome import RunState, outcome_key
 from selfserve.core.run import cancel_key, placement_key
 from selfserve.errors import NotFoundError, RefusedByPolicyError
 from selfserve.usecases.cancel import Cancelled, cancel_run
-from selfserve.usecases.outcomes import fetch_record
 from selfserve.usecases.progress import Note
-from selfserve.usecases.runs import Run
+from selfserve.usecases.records.outcomes import fetch_record
+from selfserve.usecases.records.runs import Run
 from targets import make_target
 
 

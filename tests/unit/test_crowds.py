@@ -18,12 +18,12 @@ from selfserve.core.program import JobKind, Program
 from selfserve.core.resolve import Resolved
 from selfserve.core.run import run_id_of_step
 from selfserve.errors import AwsError
-from selfserve.usecases.destination import Destination, Joining
-from selfserve.usecases.leases import read_lease
-from selfserve.usecases.placing import Placing, Prepared
-from selfserve.usecases.runs import Run
+from selfserve.usecases.placement.destination import Destination, Joining
+from selfserve.usecases.placement.leases import read_lease
+from selfserve.usecases.placement.placing import Placing, Prepared
+from selfserve.usecases.records.runs import Run
 from selfserve.usecases.submit import draft
-from selfserve.usecases.target import Target
+from selfserve.usecases.targets.target import Target
 from selfserve.usecases.up import up
 from targets import make_target, resolve_small
 

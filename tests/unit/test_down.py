@@ -12,8 +12,8 @@ from selfserve.core.cluster import Cluster, ClusterState
 from selfserve.core.resolve import Resolved
 from selfserve.errors import NotFoundError, RefusedByPolicyError
 from selfserve.usecases.down import end_clusters, find_all, find_doomed
-from selfserve.usecases.launching import launch
-from selfserve.usecases.target import Target
+from selfserve.usecases.launches.launching import launch
+from selfserve.usecases.targets.target import Target
 from targets import make_target, resolve_small
 
 

@@ -13,10 +13,10 @@ from selfserve.core.cluster import ClusterState, StepState
 from selfserve.core.outcome import RunState
 from selfserve.errors import ClusterFailedError, InterruptedByUserError
 from selfserve.usecases.follow import FinishedRun
-from selfserve.usecases.outcomes import failure_of, fetch_record
-from selfserve.usecases.placing import OnPrepared
+from selfserve.usecases.placement.placing import OnPrepared
 from selfserve.usecases.progress import Note, Progress, Report
-from selfserve.usecases.runs import Run, read_submission
+from selfserve.usecases.records.outcomes import failure_of, fetch_record
+from selfserve.usecases.records.runs import Run, read_submission
 from selfserve.usecases.submit import Job, submit
 from selfserve.usecases.submit_and_follow import submit_and_follow
 

@@ -7,7 +7,7 @@ import pytest
 from selfserve.core.package import Upload
 from selfserve.core.spark_properties import parse_properties
 from selfserve.errors import BadInputError
-from selfserve.usecases.flag_files import read_flags, ship_flags
+from selfserve.usecases.packages.flag_files import read_flags, ship_flags
 
 
 @pytest.fixture(autouse=True)

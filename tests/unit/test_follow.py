@@ -16,10 +16,10 @@ from selfserve.errors import (
     JobFailedError,
 )
 from selfserve.usecases.follow import FinishedRun
-from selfserve.usecases.outcomes import failure_of
-from selfserve.usecases.placing import OnPrepared
+from selfserve.usecases.placement.placing import OnPrepared
 from selfserve.usecases.progress import Note, Progress, Report, Waiting
-from selfserve.usecases.runs import Run
+from selfserve.usecases.records.outcomes import failure_of
+from selfserve.usecases.records.runs import Run
 from selfserve.usecases.submit import Job, submit
 from selfserve.usecases.submit_and_follow import submit_and_follow
 

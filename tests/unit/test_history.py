@@ -28,10 +28,10 @@ from selfserve.core.run import (
 from selfserve.core.run_json import from_json, to_json
 from selfserve.errors import AwsError, NotFoundError
 from selfserve.usecases.history import RunFilter, list_runs
-from selfserve.usecases.outcomes import RunRecord, fetch_record
 from selfserve.usecases.progress import Note
+from selfserve.usecases.records.outcomes import RunRecord, fetch_record
 from selfserve.usecases.result import fetch_result
-from selfserve.usecases.target import Target
+from selfserve.usecases.targets.target import Target
 from targets import make_target
 
 DAY = timedelta(days=1)

@@ -16,12 +16,12 @@ from selfserve.core.naming import TAG_SHARED, lease_key
 from selfserve.core.resolve import Resolved
 from selfserve.errors import AwsError, BadInputError, NotFoundError, OutcomeUnknownError
 from selfserve.usecases.again import submit_again
-from selfserve.usecases.destination import Joining
-from selfserve.usecases.leases import read_lease
+from selfserve.usecases.placement.destination import Joining
+from selfserve.usecases.placement.leases import read_lease
 from selfserve.usecases.progress import Note, Progress
-from selfserve.usecases.runs import Run, read_submission
+from selfserve.usecases.records.runs import Run, read_submission
 from selfserve.usecases.submit import Job, submit
-from selfserve.usecases.target import Target
+from selfserve.usecases.targets.target import Target
 from selfserve.usecases.up import up
 from specs import step
 from targets import make_target, resolve_small

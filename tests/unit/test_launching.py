@@ -11,11 +11,11 @@ from selfserve.core.launch import LaunchSpec, StepSpec
 from selfserve.core.naming import bootstrap_key, claim_key, launch_key
 from selfserve.core.resolve import Resolved
 from selfserve.errors import AwsError, BadInputError, OutcomeUnknownError
-from selfserve.usecases.claims import Claim
-from selfserve.usecases.launching import launch, read_intent
-from selfserve.usecases.leases import end_unused, read_lease
+from selfserve.usecases.launches.claims import Claim
+from selfserve.usecases.launches.launching import launch, read_intent
+from selfserve.usecases.placement.leases import end_unused, read_lease
 from selfserve.usecases.progress import Progress
-from selfserve.usecases.target import Target
+from selfserve.usecases.targets.target import Target
 from specs import SPEC
 from targets import make_target, resolve_small
 

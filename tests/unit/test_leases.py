@@ -15,7 +15,7 @@ from selfserve.core.naming import lease_key
 from selfserve.core.resolve import Resolved
 from selfserve.core.slots import Slots
 from selfserve.errors import AwsError, NotFoundError, OutcomeUnknownError
-from selfserve.usecases.leases import (
+from selfserve.usecases.placement.leases import (
     NONE_YET,
     BeingEndedError,
     Version,
@@ -24,7 +24,7 @@ from selfserve.usecases.leases import (
     read_lease,
     take_hold,
 )
-from selfserve.usecases.runs import Run
+from selfserve.usecases.records.runs import Run
 from selfserve.usecases.submit import Job, submit
 from selfserve.usecases.up import up
 from targets import make_target, resolve_small

@@ -13,9 +13,9 @@ from selfserve.core.outcome import RunState
 from selfserve.core.run import StreamName, placement_key
 from selfserve.errors import BadInputError, NotFoundError
 from selfserve.usecases.logs import show_output
-from selfserve.usecases.outcomes import RunRecord
 from selfserve.usecases.progress import Note, Waiting
-from selfserve.usecases.runs import OutputTail, Run, find_run_id, last_lines
+from selfserve.usecases.records.outcomes import RunRecord
+from selfserve.usecases.records.runs import OutputTail, Run, find_run_id, last_lines
 
 MANY = 300  # objects: more than are read ahead
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from selfserve.usecases.origin import find_origin
+from selfserve.usecases.packages.origin import find_origin
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from selfserve.core.package import Upload
 from selfserve.core.program import Entry, EntryKind, JobKind
 from selfserve.errors import BadInputError
 from selfserve.packing.sources import find_job
-from selfserve.usecases.destination import Destination
-from selfserve.usecases.packaging import Bench, Package, Wish, build_runner, make_package
+from selfserve.usecases.packages.packaging import Bench, Package, Wish, build_runner, make_package
+from selfserve.usecases.placement.destination import Destination
 
 SOMEWHERE = Destination(
     applications=("Spark",), profile="small", release="emr-7.14.0", python=None, hourly_cost=None

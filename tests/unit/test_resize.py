@@ -17,9 +17,9 @@ from selfserve.core.naming import beat_key, launch_key
 from selfserve.core.resizing import Size, resized, size_of
 from selfserve.core.resolve import Resolved
 from selfserve.errors import AwsError, BadInputError, NotFoundError, RefusedByPolicyError
-from selfserve.usecases.launching import launch, read_intent, what_differs
+from selfserve.usecases.launches.launching import launch, read_intent, what_differs
 from selfserve.usecases.resize import Resized, resize
-from selfserve.usecases.target import Target
+from selfserve.usecases.targets.target import Target
 from specs import CORE, PRIMARY, SPEC
 from targets import SMALL, make_target, resolve_small, write_profiles
 

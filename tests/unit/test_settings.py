@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from selfserve.errors import BadInputError
-from selfserve.usecases.config_file import profiles_folder
-from selfserve.usecases.settings import Settings, load_settings
+from selfserve.usecases.targets.config_file import profiles_folder
+from selfserve.usecases.targets.settings import Settings, load_settings
 
 CONFIG = """\
 default: aws

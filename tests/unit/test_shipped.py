@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from selfserve.errors import BadInputError
-from selfserve.usecases.shipped import read_bootstrap_script
+from selfserve.usecases.launches.shipped import read_bootstrap_script
 
 
 @pytest.fixture(autouse=True)

@@ -14,10 +14,10 @@ from selfserve.core.naming import beat_key
 from selfserve.core.resolve import Resolved
 from selfserve.core.sweeping import SweepPolicy
 from selfserve.errors import NotFoundError
-from selfserve.usecases.launching import launch
+from selfserve.usecases.launches.launching import launch
 from selfserve.usecases.status import cluster_status, list_status
 from selfserve.usecases.sweep import sweep
-from selfserve.usecases.target import Target
+from selfserve.usecases.targets.target import Target
 from targets import make_target, resolve_small
 
 

@@ -11,9 +11,9 @@ from selfserve.core.launch import ActionOnFailure, LaunchSpec
 from selfserve.core.resolve import Resolved
 from selfserve.core.run import is_run_id, make_run_id
 from selfserve.errors import BadInputError, NotFoundError, OutcomeUnknownError
-from selfserve.usecases.runs import find_run
+from selfserve.usecases.records.runs import find_run
 from selfserve.usecases.submit import Job, submit
-from selfserve.usecases.target import Target
+from selfserve.usecases.targets.target import Target
 from selfserve.usecases.up import up
 from targets import make_target, resolve_small, write_profiles
 

@@ -588,7 +588,7 @@ def test_a_sweep_needs_nothing_but_the_standard_library_and_botocore() -> None:
 import sys
 for name in {blocked!r}:
     sys.modules[name] = None
-import selfserve.usecases.sweep, selfserve.usecases.connecting
+import selfserve.usecases.sweep, selfserve.usecases.targets.connecting
 import selfserve.backends.emr.backend, selfserve.backends.emr.observer, selfserve.aws.s3
 """
 

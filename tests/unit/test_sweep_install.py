@@ -12,7 +12,7 @@ from cfnlint.decode import decode_str
 
 from selfserve.errors import BadInputError
 from selfserve.usecases.sweep_install import render_template, write_installation
-from selfserve.usecases.sweeper_code import sweeper_modules, sweeper_zip
+from selfserve.usecases.sweeping.sweeper_code import sweeper_modules, sweeper_zip
 from sweeper import (
     BUCKET,
     REGION,

@@ -12,8 +12,8 @@ from selfserve.core.naming import claim_key
 from selfserve.core.run import Placement, placement_key
 from selfserve.core.run_json import from_json
 from selfserve.core.sweeping import SweepPolicy
-from selfserve.usecases.claims import Claim
-from selfserve.usecases.launching import launch
+from selfserve.usecases.launches.claims import Claim
+from selfserve.usecases.launches.launching import launch
 from sweeps import PERIOD, Team, reasons
 
 RUN = "r-20261121-120000-a1b2c3"

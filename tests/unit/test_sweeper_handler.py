@@ -19,7 +19,7 @@ from moto.server import ThreadedMotoServer
 from selfserve.core.naming import claim_key
 from selfserve.errors import AwsError
 from selfserve.sweeper.handler import handle
-from selfserve.usecases.sweeper_code import sweeper_zip
+from selfserve.usecases.sweeping.sweeper_code import sweeper_zip
 from sweeper import BUCKET, REGION, TEN_MINUTES, Account, allowed, function_environment
 
 

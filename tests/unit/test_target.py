@@ -6,9 +6,9 @@ import pytest
 
 from selfserve.errors import BadInputError
 from selfserve.local.endpoint import ACCOUNT
-from selfserve.usecases.configured_targets import ConfiguredTargets
-from selfserve.usecases.settings import AwsSettings, Settings
-from selfserve.usecases.target import AWS_PACE
+from selfserve.usecases.targets.configured_targets import ConfiguredTargets
+from selfserve.usecases.targets.settings import AwsSettings, Settings
+from selfserve.usecases.targets.target import AWS_PACE
 
 AWS = AwsSettings(region="eu-west-1", bucket="team-bucket", team="ranking")
 

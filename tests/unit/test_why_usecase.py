@@ -14,8 +14,8 @@ from run_house import House
 from selfserve.core.cluster import ClusterState, StepState
 from selfserve.core.evidence import LogSource
 from selfserve.errors import NotFoundError
-from selfserve.usecases.evidence import collect_of_run
-from selfserve.usecases.runs import Run
+from selfserve.usecases.records.evidence import collect_of_run
+from selfserve.usecases.records.runs import Run
 from selfserve.usecases.why import Diagnosis, diagnose_finished, why
 
 MISSING = {

@@ -20,7 +20,7 @@ def cancel(ctx: typer.Context, run: RunId, *, everyone: Everyone = False) -> Non
     Example: selfserve cancel r-20261121-093015-4f2a9c
     """
     from selfserve.usecases.cancel import cancel_run
-    from selfserve.usecases.runs import complete_run_id
+    from selfserve.usecases.records.runs import complete_run_id
 
     this = invocation(ctx)
     target = this.open_target()

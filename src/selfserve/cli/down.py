@@ -9,7 +9,7 @@ from selfserve.errors import BadInputError, InterruptedByUserError
 
 if TYPE_CHECKING:
     from selfserve.usecases.down import Doomed
-    from selfserve.usecases.target import Target
+    from selfserve.usecases.targets.target import Target
 
 
 def down(

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from selfserve.errors import BadInputError
-from selfserve.usecases.destination import Joining
+from selfserve.usecases.placement.destination import Joining
 
 Fresh = Annotated[
     bool,

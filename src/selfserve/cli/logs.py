@@ -34,8 +34,8 @@ def logs(
     Example: selfserve logs spark-ml --stderr --tail 20
     """
     from selfserve.usecases.logs import show_output
-    from selfserve.usecases.outcomes import failure_of
-    from selfserve.usecases.runs import find_run_id
+    from selfserve.usecases.records.outcomes import failure_of
+    from selfserve.usecases.records.runs import find_run_id
 
     this = invocation(ctx)
     stream = StreamName.STDERR if stderr else StreamName.STDOUT

@@ -16,7 +16,7 @@ from selfserve.cli.output import Output
 
 if TYPE_CHECKING:  # use cases load pydantic, which `--help` must not
     from selfserve.cli.progress import ProgressLine
-    from selfserve.usecases.target import Target, Targets
+    from selfserve.usecases.targets.target import Target, Targets
 
 _GIVEN = "selfserve.given"
 
@@ -45,7 +45,7 @@ class Invocation:
         """Where `--on` is looked up."""
         if self.given_targets is not None:
             return self.given_targets
-        from selfserve.usecases.configured_targets import ConfiguredTargets
+        from selfserve.usecases.targets.configured_targets import ConfiguredTargets
 
         return ConfiguredTargets()
 

@@ -128,7 +128,7 @@ def _check_agree(flags: "Sequence[Override]", settings: "Sequence[Override]") ->
 
 def profile_book() -> "ProfileBook":
     """The profiles of this directory, of the user and of selfserve."""
-    from selfserve.usecases.config_file import profiles_folder
     from selfserve.usecases.profiles import find_profiles
+    from selfserve.usecases.targets.config_file import profiles_folder
 
     return find_profiles(profiles_folder())

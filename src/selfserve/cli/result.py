@@ -21,7 +21,7 @@ def result(ctx: typer.Context, wanted: RunOrCluster, *, wait: Wait = False) -> N
 
     Example: selfserve result spark-ml -o json
     """
-    from selfserve.usecases.outcomes import failure_of
+    from selfserve.usecases.records.outcomes import failure_of
     from selfserve.usecases.result import fetch_result
 
     this = invocation(ctx)

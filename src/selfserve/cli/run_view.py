@@ -11,8 +11,8 @@ from selfserve.core.outcome import RunCost, RunOutcome
 from selfserve.core.run import Placement, RunResult, Submission
 
 if TYPE_CHECKING:  # use cases load pydantic
-    from selfserve.usecases.outcomes import RunRecord
-    from selfserve.usecases.runs import Run
+    from selfserve.usecases.records.outcomes import RunRecord
+    from selfserve.usecases.records.runs import Run
 
 _CENT = Decimal("0.01")
 

@@ -12,7 +12,7 @@ from selfserve.core.outcome import RunState
 from selfserve.errors import BadInputError
 
 if TYPE_CHECKING:  # use cases load pydantic
-    from selfserve.usecases.outcomes import RunRecord
+    from selfserve.usecases.records.outcomes import RunRecord
 
 _COLUMNS = ("run", "job", "state", "cluster/profile", "owner", "submitted", "took", "cost")
 

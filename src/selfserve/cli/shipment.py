@@ -8,7 +8,7 @@ from selfserve.cli.joining_options import Where
 from selfserve.cli.options import Invocation
 from selfserve.cli.profile_options import resolve_profile
 from selfserve.core.program import ArchiveRef, Entry
-from selfserve.usecases.destination import Joining
+from selfserve.usecases.placement.destination import Joining
 
 if TYPE_CHECKING:
     from selfserve.usecases.dry_run import DryRun, Shipped

@@ -11,7 +11,7 @@ from selfserve.core.durations import to_words
 
 if TYPE_CHECKING:
     from selfserve.usecases.status import ClusterRow
-    from selfserve.usecases.target import Target
+    from selfserve.usecases.targets.target import Target
 
 _COLUMNS = (
     "name", "profile", "state", "owner", "age", "idle for", "ends at", "because", "nodes",

@@ -23,11 +23,11 @@ from selfserve.errors import BadInputError, SelfserveError
 
 if TYPE_CHECKING:
     from selfserve.usecases.follow import FinishedRun
-    from selfserve.usecases.placing import OnPrepared
+    from selfserve.usecases.placement.placing import OnPrepared
     from selfserve.usecases.progress import Report
-    from selfserve.usecases.runs import Run
+    from selfserve.usecases.records.runs import Run
     from selfserve.usecases.submit import Job
-    from selfserve.usecases.target import Target
+    from selfserve.usecases.targets.target import Target
 
     Start = Callable[[Target, OnPrepared, Report], Run]
 
@@ -121,7 +121,7 @@ def submit(
     Example: selfserve submit etl/ --requirements etl/requirements.txt --dry-run
     """
     from selfserve.core.secret_refs import parse_secrets
-    from selfserve.usecases.flag_files import read_flags
+    from selfserve.usecases.packages.flag_files import read_flags
 
     _refuse_mixed_up(job, args, cluster)
     where = to_where(cluster, fresh=fresh, join=join)
@@ -182,7 +182,7 @@ def _to_job(
     secrets: tuple[SecretRef, ...],
     wish: tuple[Path | None, bool],
 ) -> "Job":
-    from selfserve.usecases.packaging import Wish
+    from selfserve.usecases.packages.packaging import Wish
     from selfserve.usecases.submit import Job
 
     if not path:
@@ -247,7 +247,7 @@ def _submit_only(this: Invocation, order: _Order, report: "Report") -> None:
 
 
 def _submit_and_follow(this: Invocation, order: _Order) -> None:
-    from selfserve.usecases.outcomes import failure_of
+    from selfserve.usecases.records.outcomes import failure_of
     from selfserve.usecases.submit_and_follow import submit_and_follow
 
     with this.progress() as line:

@@ -16,7 +16,7 @@ from selfserve.errors import AwsError, BadInputError
 if TYPE_CHECKING:
     from selfserve.core.sweep_report import SweepLine, SweepReport
     from selfserve.core.sweeping import SweepPolicy
-    from selfserve.usecases.target import Target
+    from selfserve.usecases.targets.target import Target
 
 _COLUMNS = ("name", "owner", "state", "decision", "idle for", "ends at", "why", "id")
 _LEAST_PERIOD, _MOST_PERIOD = timedelta(minutes=1), timedelta(days=1)

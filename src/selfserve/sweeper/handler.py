@@ -15,9 +15,9 @@ from selfserve.core.durations import parse_duration
 from selfserve.core.sweep_report import SweepLine, SweepReport, Verdict
 from selfserve.core.sweeping import SweepPolicy
 from selfserve.errors import AwsError
-from selfserve.usecases.connecting import connect_aws
 from selfserve.usecases.sweep import sweep
-from selfserve.usecases.target import AWS, Place
+from selfserve.usecases.targets.connecting import connect_aws
+from selfserve.usecases.targets.target import AWS, Place
 
 _log = logging.getLogger("selfserve")
 _UNCHANGED = {Verdict.KEEP, Verdict.FOREIGN}

@@ -10,12 +10,12 @@ from selfserve.core.program import Program
 from selfserve.core.python_target import in_words
 from selfserve.core.run import Submission
 from selfserve.errors import BadInputError, NotFoundError
-from selfserve.usecases.destination import Destination, Joining, LoadProfile
-from selfserve.usecases.placing import OnPrepared, Placing, Prepared
+from selfserve.usecases.placement.destination import Destination, Joining, LoadProfile
+from selfserve.usecases.placement.placing import OnPrepared, Placing, Prepared
 from selfserve.usecases.progress import Report, quiet
-from selfserve.usecases.runs import Run, complete_run_id, read_submission
+from selfserve.usecases.records.runs import Run, complete_run_id, read_submission
 from selfserve.usecases.submit import DEFAULT_PROFILES, draft
-from selfserve.usecases.target import Target
+from selfserve.usecases.targets.target import Target
 
 
 def submit_again(

@@ -7,12 +7,12 @@ from selfserve.core.cluster import Step
 from selfserve.core.program import JobKind
 from selfserve.core.run import Submission, cancel_key, result_key
 from selfserve.errors import RefusedByPolicyError
-from selfserve.usecases.clusters import find_live
 from selfserve.usecases.down import end_clusters
-from selfserve.usecases.outcomes import RunRecord, fetch_record
+from selfserve.usecases.launches.clusters import find_live
 from selfserve.usecases.progress import Note, Report, Waiting, quiet
-from selfserve.usecases.runs import Run
-from selfserve.usecases.target import Target
+from selfserve.usecases.records.outcomes import RunRecord, fetch_record
+from selfserve.usecases.records.runs import Run
+from selfserve.usecases.targets.target import Target
 
 _STEP_ENDS_WITHIN = timedelta(minutes=2)
 _RUNNER_ENDS_WITHIN = timedelta(seconds=20)  # it looks for the marker, and gives the job time

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from selfserve.core.cluster import Cluster, ClusterState, ClusterSummary, StepState
 from selfserve.core.naming import ClusterName
 from selfserve.errors import AwsError, NotFoundError, RefusedByPolicyError
-from selfserve.usecases.clusters import RECENT, is_tagged_ours, list_ours, no_cluster
+from selfserve.usecases.launches.clusters import RECENT, is_tagged_ours, list_ours, no_cluster
+from selfserve.usecases.launches.waiting import wait_for_cluster, wait_until_gone
 from selfserve.usecases.progress import Note, Report, quiet
-from selfserve.usecases.target import Target
-from selfserve.usecases.waiting import wait_for_cluster, wait_until_gone
+from selfserve.usecases.targets.target import Target
 
 _OPEN = tuple(state for state in StepState if not state.is_over)
 

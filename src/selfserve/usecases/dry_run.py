@@ -16,16 +16,16 @@ from selfserve.core.step import to_step
 from selfserve.packing.caches import cache_folder
 from selfserve.packing.files import LeftOut, SourceFile
 from selfserve.packing.sources import JobSource
-from selfserve.usecases.clock import SystemClock
-from selfserve.usecases.destination import Destination, Joining, LoadProfile
-from selfserve.usecases.destination_facts import of_profile
-from selfserve.usecases.find_destination import Search
-from selfserve.usecases.flag_files import ship_flags
-from selfserve.usecases.packaging import Bench, Wish, make_package
-from selfserve.usecases.placing import look_for
+from selfserve.usecases.packages.flag_files import ship_flags
+from selfserve.usecases.packages.packaging import Bench, Wish, make_package
+from selfserve.usecases.placement.destination import Destination, Joining, LoadProfile
+from selfserve.usecases.placement.destination_facts import of_profile
+from selfserve.usecases.placement.find_destination import Search
+from selfserve.usecases.placement.placing import look_for
 from selfserve.usecases.progress import Report, quiet
 from selfserve.usecases.submit import DEFAULT_PROFILES, Job, draft, find_own_job
-from selfserve.usecases.target import Place, Target
+from selfserve.usecases.targets.clock import SystemClock
+from selfserve.usecases.targets.target import Place, Target
 
 NO_RUN = "RUN"
 """Stands in for the id, which only a run has."""

@@ -8,12 +8,12 @@ from selfserve.core.cluster import Cluster, ClusterState, Step, StepState
 from selfserve.core.outcome import RunOutcome
 from selfserve.core.program import JobKind
 from selfserve.core.run import RunResult, StreamName, result_key
-from selfserve.usecases.outcomes import StoredRun, conclude, read_stored
+from selfserve.usecases.launches.waiting import wait_for_cluster
 from selfserve.usecases.progress import Note, Report, Waiting, quiet
-from selfserve.usecases.runs import OutputTail, Run, read_result
-from selfserve.usecases.step_output import wait_for_step_output
-from selfserve.usecases.target import Target
-from selfserve.usecases.waiting import wait_for_cluster
+from selfserve.usecases.records.outcomes import StoredRun, conclude, read_stored
+from selfserve.usecases.records.runs import OutputTail, Run, read_result
+from selfserve.usecases.records.step_output import wait_for_step_output
+from selfserve.usecases.targets.target import Target
 
 _READ_EVERY_LOCALLY = timedelta(milliseconds=300)
 _READ_EVERY_ON_AWS = timedelta(seconds=1)

@@ -15,7 +15,8 @@ from selfserve.core.naming import S3_PREFIX
 from selfserve.core.outcome import RunState
 from selfserve.core.run import Placement, Submission, is_run_id
 from selfserve.errors import BadInputError, NotFoundError
-from selfserve.usecases.outcomes import (
+from selfserve.usecases.progress import Note, Report, Waiting, quiet
+from selfserve.usecases.records.outcomes import (
     RunRecord,
     StoredRun,
     ask_for_cluster,
@@ -26,8 +27,7 @@ from selfserve.usecases.outcomes import (
     place,
     read_stored,
 )
-from selfserve.usecases.progress import Note, Report, Waiting, quiet
-from selfserve.usecases.target import Target
+from selfserve.usecases.targets.target import Target
 
 DEFAULT_WINDOW = timedelta(days=7)
 _RUNS = f"{S3_PREFIX}runs/"

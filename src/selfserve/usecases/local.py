@@ -68,7 +68,7 @@ def reset() -> Path:
 def _live_clusters(endpoint: LocalEndpoint) -> tuple[str, ...]:
     from selfserve.backends.emr.backend import EmrBackend
     from selfserve.core.cluster import LIVE_STATES
-    from selfserve.usecases.local_clients import local_clients
+    from selfserve.usecases.targets.local_clients import local_clients
 
     backend = EmrBackend(local_clients(endpoint))
     return tuple(cluster.raw_name for cluster in backend.list_clusters(states=LIVE_STATES))

@@ -6,11 +6,11 @@ from selfserve.core.outcome import RunState
 from selfserve.core.program import JobKind
 from selfserve.core.run import Placement, StreamName
 from selfserve.usecases.follow import Emit, follow
-from selfserve.usecases.outcomes import RunRecord, fetch_record
 from selfserve.usecases.progress import Report, Waiting, quiet
-from selfserve.usecases.runs import OutputTail, Run, find_run, last_lines
-from selfserve.usecases.step_output import read_step_output, wait_for_step_output
-from selfserve.usecases.target import Target
+from selfserve.usecases.records.outcomes import RunRecord, fetch_record
+from selfserve.usecases.records.runs import OutputTail, Run, find_run, last_lines
+from selfserve.usecases.records.step_output import read_step_output, wait_for_step_output
+from selfserve.usecases.targets.target import Target
 
 _LOGS_MAY_STILL_COME_FOR = timedelta(minutes=10)
 _PLACED_WITHIN = timedelta(minutes=5)  # a submitter has written that down by then, or is dead

@@ -8,9 +8,9 @@ from selfserve.core.instances import load_instances
 from selfserve.core.launch import LaunchSpec, Market
 from selfserve.core.price import CostEstimate, estimate_cost
 from selfserve.core.resolve import Resolved
-from selfserve.usecases.clusters import find_live
-from selfserve.usecases.launching import Intent, check_name, read_intent, what_differs
-from selfserve.usecases.target import Place, Target
+from selfserve.usecases.launches.clusters import find_live
+from selfserve.usecases.launches.launching import Intent, check_name, read_intent, what_differs
+from selfserve.usecases.targets.target import Place, Target
 
 NOT_LAUNCHED = "not-launched"
 """Stands in for the launch id, which only a launch has."""

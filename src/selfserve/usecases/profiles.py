@@ -16,7 +16,7 @@ from selfserve.core.durations import format_duration
 from selfserve.core.problems import ProfileError
 from selfserve.core.resolve import Override, Resolved, resolve
 from selfserve.errors import BadInputError, NotFoundError
-from selfserve.usecases.shipped import shipped_folder
+from selfserve.usecases.launches.shipped import shipped_folder
 
 FOLDER = "cluster_profiles"
 

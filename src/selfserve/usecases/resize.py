@@ -13,9 +13,9 @@ from selfserve.core.naming import ClusterName, beat_key, launch_key
 from selfserve.core.price import CostEstimate, estimate_cost
 from selfserve.core.resizing import Size, grows_much, query_engine, resized, size_of, worker_type
 from selfserve.errors import NotFoundError, RefusedByPolicyError, SelfserveError
-from selfserve.usecases.clusters import RECENT, is_tagged_ours, list_ours, no_cluster
-from selfserve.usecases.launching import read_intent
-from selfserve.usecases.target import Target
+from selfserve.usecases.launches.clusters import RECENT, is_tagged_ours, list_ours, no_cluster
+from selfserve.usecases.launches.launching import read_intent
+from selfserve.usecases.targets.target import Target
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,10 @@
 """The result of a run: everything that is known of it, now or when it is over."""
 
 from selfserve.usecases.follow import wait_for_end
-from selfserve.usecases.outcomes import RunRecord, fetch_record
 from selfserve.usecases.progress import Report, quiet
-from selfserve.usecases.runs import find_run, find_run_id
-from selfserve.usecases.target import Target
+from selfserve.usecases.records.outcomes import RunRecord, fetch_record
+from selfserve.usecases.records.runs import find_run, find_run_id
+from selfserve.usecases.targets.target import Target
 
 
 def fetch_result(

@@ -14,12 +14,12 @@ from selfserve.core.naming import ClusterName
 from selfserve.core.price import estimate_cost
 from selfserve.core.sweep_memory import Known
 from selfserve.core.sweeping import retell
-from selfserve.usecases.activity import look_at
-from selfserve.usecases.clusters import RECENT, list_ours, no_cluster
-from selfserve.usecases.launching import read_intent
-from selfserve.usecases.signs import gather_signs
-from selfserve.usecases.sweep_memory import read_memory
-from selfserve.usecases.target import Target
+from selfserve.usecases.launches.clusters import RECENT, list_ours, no_cluster
+from selfserve.usecases.launches.launching import read_intent
+from selfserve.usecases.sweeping.activity import look_at
+from selfserve.usecases.sweeping.signs import gather_signs
+from selfserve.usecases.sweeping.sweep_memory import read_memory
+from selfserve.usecases.targets.target import Target
 
 _SHOWN = (*LIVE_STATES, ClusterState.TERMINATING)
 _CENT = Decimal("0.01")

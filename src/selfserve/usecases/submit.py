@@ -15,14 +15,14 @@ from selfserve.core.run import Submission
 from selfserve.core.secret_refs import check_secrets
 from selfserve.core.spark_flags import check_flags
 from selfserve.packing.sources import JobSource, find_job
-from selfserve.usecases.destination import Destination, Joining, LoadProfile
-from selfserve.usecases.flag_files import ship_flags
-from selfserve.usecases.origin import find_origin
-from selfserve.usecases.packaging import Bench, Wish, make_package
-from selfserve.usecases.placing import OnPrepared, Placing, Prepared
+from selfserve.usecases.packages.flag_files import ship_flags
+from selfserve.usecases.packages.origin import find_origin
+from selfserve.usecases.packages.packaging import Bench, Wish, make_package
+from selfserve.usecases.placement.destination import Destination, Joining, LoadProfile
+from selfserve.usecases.placement.placing import OnPrepared, Placing, Prepared
 from selfserve.usecases.progress import Report, quiet
-from selfserve.usecases.runs import Run
-from selfserve.usecases.target import Place, Target
+from selfserve.usecases.records.runs import Run
+from selfserve.usecases.targets.target import Place, Target
 
 DEFAULT_PROFILES = {
     JobKind.PYTHON: "spark-ml",

@@ -4,14 +4,14 @@ from collections.abc import Callable
 
 from selfserve.core.run import Submission
 from selfserve.errors import InterruptedByUserError
-from selfserve.usecases.attempts import Attempts
 from selfserve.usecases.cancel import cancel, cancel_unplaced, how_to_finish
-from selfserve.usecases.elsewhere import place_elsewhere
 from selfserve.usecases.follow import Emit, FinishedRun, follow
-from selfserve.usecases.placing import OnPrepared
+from selfserve.usecases.launches.attempts import Attempts
+from selfserve.usecases.placement.elsewhere import place_elsewhere
+from selfserve.usecases.placement.placing import OnPrepared
 from selfserve.usecases.progress import Report, quiet
-from selfserve.usecases.runs import Run
-from selfserve.usecases.target import Target
+from selfserve.usecases.records.runs import Run
+from selfserve.usecases.targets.target import Target
 
 Start = Callable[[OnPrepared, Report], Run]
 

@@ -37,14 +37,14 @@ from selfserve.core.sweeping import (
     to_known,
 )
 from selfserve.errors import AwsError
-from selfserve.usecases.clusters import list_ours
-from selfserve.usecases.ending import Ender, Outcome
-from selfserve.usecases.first_looks import FirstLooks
-from selfserve.usecases.orphans import find_orphans, place_lost_runs
+from selfserve.usecases.launches.clusters import list_ours
 from selfserve.usecases.progress import Note, Report, Waiting, quiet
-from selfserve.usecases.signs import Signs, gather_signs
-from selfserve.usecases.sweep_memory import SharedMemory
-from selfserve.usecases.target import Target
+from selfserve.usecases.sweeping.ending import Ender, Outcome
+from selfserve.usecases.sweeping.first_looks import FirstLooks
+from selfserve.usecases.sweeping.orphans import find_orphans, place_lost_runs
+from selfserve.usecases.sweeping.signs import Signs, gather_signs
+from selfserve.usecases.sweeping.sweep_memory import SharedMemory
+from selfserve.usecases.targets.target import Target
 
 _ENDED_AT_ONCE = 100
 _SIGNS_HOLD_FOR = 20

@@ -14,8 +14,8 @@ from pathlib import Path
 from selfserve.core.durations import format_duration
 from selfserve.core.naming import S3_PREFIX
 from selfserve.errors import BadInputError
-from selfserve.usecases.sweeper_code import sweeper_zip
-from selfserve.usecases.target import Place
+from selfserve.usecases.sweeping.sweeper_code import sweeper_zip
+from selfserve.usecases.targets.target import Place
 
 _TEMPLATE = Path(__file__).parents[1] / "sweeper" / "template.yaml"
 _SHORTEST, _LONGEST = timedelta(minutes=1), timedelta(hours=1)

@@ -8,7 +8,7 @@ from selfserve.core.sweeping import SweepPolicy
 from selfserve.errors import AwsError
 from selfserve.usecases.progress import Note, Report, Waiting
 from selfserve.usecases.sweep import sweep
-from selfserve.usecases.target import Target
+from selfserve.usecases.targets.target import Target
 
 _LOOKS_UP = timedelta(seconds=15)
 """How often it says what it waits for."""

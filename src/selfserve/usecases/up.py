@@ -9,9 +9,9 @@ from selfserve.core.launch import LaunchSpec
 from selfserve.core.naming import ClusterName
 from selfserve.core.resolve import Resolved
 from selfserve.errors import BadInputError
-from selfserve.usecases.bringing_up import bring_up
-from selfserve.usecases.clusters import find_live
-from selfserve.usecases.launching import (
+from selfserve.usecases.launches.bringing_up import bring_up
+from selfserve.usecases.launches.clusters import find_live
+from selfserve.usecases.launches.launching import (
     Launched,
     check_name,
     launch,
@@ -19,7 +19,7 @@ from selfserve.usecases.launching import (
     what_differs,
 )
 from selfserve.usecases.progress import Note, Report, quiet
-from selfserve.usecases.target import Target
+from selfserve.usecases.targets.target import Target
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,13 +12,13 @@ from selfserve.core.run import RunResult, run_id_of_step
 from selfserve.core.why.diagnose import diagnose
 from selfserve.core.why.rules import load_rules
 from selfserve.core.why.verdict import Names, Verdict
-from selfserve.usecases.evidence import Collected, collect_of_cluster, collect_of_run
 from selfserve.usecases.follow import FinishedRun
-from selfserve.usecases.outcomes import ask_for_cluster, ask_for_step, fetch_record
 from selfserve.usecases.progress import Report, Waiting, quiet
-from selfserve.usecases.runs import Run, complete_run_id
+from selfserve.usecases.records.evidence import Collected, collect_of_cluster, collect_of_run
+from selfserve.usecases.records.outcomes import ask_for_cluster, ask_for_step, fetch_record
+from selfserve.usecases.records.runs import Run, complete_run_id
 from selfserve.usecases.status import cluster_status
-from selfserve.usecases.target import Target
+from selfserve.usecases.targets.target import Target
 
 _BEGINS_LIKE_A_RUN = re.compile(r"r-\d{8}")
 _OF_AGE = re.compile(r"(?i)\bmaximum age\b")

@@ -1,0 +1,1 @@
+"""Ask for a cluster, once, and wait until it is there."""

@@ -1,0 +1,1 @@
+"""Make archives and objects of a user's files."""

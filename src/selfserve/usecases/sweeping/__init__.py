@@ -1,0 +1,1 @@
+"""What a sweep does with each cluster; `usecases/sweep.py` is the whole."""

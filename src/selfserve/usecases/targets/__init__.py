@@ -1,0 +1,1 @@
+"""Find what `--on` names, and connect to it."""
