@@ -6,8 +6,6 @@ while HDFS is in use: what is left over stays. Its S3 and the rest are moto's se
 """
 
 import json
-import socket
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,13 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import boto3
-import uvicorn
 from botocore.exceptions import ClientError
-from starlette.types import Receive, Scope, Send
 
 from fakes import FakeClock
 from faults.proxy import FaultProxy, fault_proxy
 from local.fake_engine import HOLD, FakeEngine
+from local.served_api import no_s3, served
 from selfserve.core.beat import Beat, format_beat
 from selfserve.core.cluster import LIVE_STATES
 from selfserve.core.idle import Engine
@@ -33,7 +30,6 @@ from selfserve.local.control.store import Store
 
 REGION = "us-east-1"
 KEYS = {"testing": "testing"}  # those that tests/conftest.py puts into the environment
-_DEADLINE_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -95,10 +91,10 @@ def account(folder: Path, *, clock: FakeClock, moto_port: int, bucket: str) -> I
     controller.attach(engine)
     s3: Any = boto3.client("s3", endpoint_url=f"http://127.0.0.1:{moto_port}", region_name=REGION)
     s3.create_bucket(Bucket=bucket)
-    app = make_app(controller, keys=KEYS, s3=_no_s3, now=clock.now)
+    app = make_app(controller, keys=KEYS, s3=no_s3, now=clock.now)
     try:
         with (
-            _served(app) as emr_port,
+            served(app) as emr_port,
             fault_proxy(emr_port=emr_port, other_port=moto_port, now=clock.now) as proxy,
         ):
             yield Account(clock, proxy, bucket, engine, controller, s3)
@@ -106,35 +102,3 @@ def account(folder: Path, *, clock: FakeClock, moto_port: int, bucket: str) -> I
         s3.close()
         controller.close()
         store.close()
-
-
-async def _no_s3(scope: Scope, receive: Receive, send: Send) -> None:
-    raise AssertionError(f"{scope['path']} is moto's business: {receive} {send}")
-
-
-class _Listening(uvicorn.Server):
-    """Says when it has started, instead of being asked again and again."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.is_listening = threading.Event()
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self.is_listening.set()
-
-
-@contextmanager
-def _served(app: Any) -> Iterator[int]:
-    """Serve an ASGI app on a free port."""
-    server = _Listening(uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off"))
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
-        listener.bind(("127.0.0.1", 0))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-        thread.start()
-        try:
-            assert server.is_listening.wait(_DEADLINE_S)
-            yield int(listener.getsockname()[1])
-        finally:
-            server.should_exit = True
-            thread.join()

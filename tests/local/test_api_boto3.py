@@ -1,7 +1,5 @@
 """A real boto3 client, with EMR's own waiters and paginators, against the served API."""
 
-import socket
-import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -9,14 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
-import uvicorn
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from starlette.types import Receive, Scope, Send
 
 from local.api_house import launch_request
 from local.example_clusters import step_config
 from local.fake_engine import FakeEngine
+from local.served_api import no_s3, served
 from selfserve.local.api.app import make_app
 from selfserve.local.control.controller import Controller
 from selfserve.local.control.store import Store
@@ -25,24 +22,7 @@ if TYPE_CHECKING:
     from mypy_boto3_emr import EMRClient
 
 ACCESS_KEY, SECRET_KEY = "AKLOCAL", "the secret"
-DEADLINE_S = 60.0
 QUICKLY: Any = {"Delay": 0, "MaxAttempts": 1000}
-
-
-async def no_s3(scope: Scope, receive: Receive, send: Send) -> None:
-    raise AssertionError(f"{scope['path']} is not for S3: {receive} {send}")
-
-
-class Listening(uvicorn.Server):
-    """Says when it has started, instead of being asked again and again."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.is_listening = threading.Event()
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self.is_listening.set()
 
 
 @pytest.fixture
@@ -52,19 +32,12 @@ def url(tmp_path: Path) -> Iterator[str]:
     controller = Controller(store)
     controller.attach(FakeEngine(controller.notify))
     app = make_app(controller, keys={ACCESS_KEY: SECRET_KEY}, s3=no_s3)
-    server = Listening(uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off"))
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
-        listener.bind(("127.0.0.1", 0))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-        thread.start()
-        try:
-            assert server.is_listening.wait(DEADLINE_S)
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        finally:
-            server.should_exit = True
-            thread.join()
-            controller.close()
-            store.close()
+    try:
+        with served(app) as port:
+            yield f"http://127.0.0.1:{port}"
+    finally:
+        controller.close()
+        store.close()
 
 
 def client(service: str, url: str, secret: str = SECRET_KEY) -> Any:
