@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
@@ -14,22 +13,7 @@ from selfserve.errors import NotFoundError, RefusedByPolicyError
 from selfserve.usecases.down import end_clusters, find_all, find_doomed
 from selfserve.usecases.launches.launching import launch
 from selfserve.usecases.targets.target import Target
-from targets import make_target, resolve_small
-
-
-@pytest.fixture
-def small(tmp_path: Path) -> Resolved:
-    return resolve_small(tmp_path)
-
-
-@pytest.fixture
-def backend() -> FakeBackend:
-    return FakeBackend(FakeClock())
-
-
-@pytest.fixture
-def target(backend: FakeBackend) -> Target:
-    return make_target(backend=backend, clock=backend.clock)
+from targets import make_target
 
 
 class _Mistagged(FakeBackend):

@@ -1,7 +1,6 @@
 """One cluster per intent: whatever answer is lost, and whoever launches the same name at once."""
 
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
@@ -17,14 +16,9 @@ from selfserve.usecases.placement.leases import end_unused, read_lease
 from selfserve.usecases.progress import Progress
 from selfserve.usecases.targets.target import Target
 from specs import SPEC
-from targets import make_target, resolve_small
+from targets import make_target
 
 CLAIM = claim_key("eu-west-1", "main", "ada", "one")
-
-
-@pytest.fixture
-def small(tmp_path: Path) -> Resolved:
-    return resolve_small(tmp_path)
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from selfserve.usecases.launches.launching import launch, read_intent, what_diff
 from selfserve.usecases.resize import Resized, resize
 from selfserve.usecases.targets.target import Target
 from specs import CORE, PRIMARY, SPEC
-from targets import SMALL, make_target, resolve_small, write_profiles
+from targets import SMALL, make_target, write_profiles
 
 WITHOUT_TASKS = replace(SPEC, fleets=(PRIMARY, CORE), scaling=Scaling(8, 80, 80, 80))
 BY_HAND = replace(
@@ -88,21 +88,6 @@ def test_a_size_is_told_in_workers_of_the_first_core_type() -> None:
     assert str(size_of(SPEC)) == "2 to 20 workers"
     assert str(size_of(replace(SPEC, scaling=Scaling(8, 8, 8, 8)))) == "1 worker"
     assert str(size_of(SPEC, Scaling(12, 12, 8, 8))) == "1.5 workers"
-
-
-@pytest.fixture
-def small(tmp_path: Path) -> Resolved:
-    return resolve_small(tmp_path)
-
-
-@pytest.fixture
-def backend() -> FakeBackend:
-    return FakeBackend(FakeClock())
-
-
-@pytest.fixture
-def target(backend: FakeBackend) -> Target:
-    return make_target(backend=backend, clock=backend.clock)
 
 
 def workers(target: Target, cluster_id: str) -> int:

@@ -2,11 +2,10 @@
 
 from datetime import timedelta
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 
-from fakes import FakeBackend, FakeClock, MemoryStore
+from fakes import FakeBackend, MemoryStore
 from selfserve.core.beat import Beat, format_beat
 from selfserve.core.cluster import ClusterState
 from selfserve.core.idle import Engine
@@ -18,17 +17,7 @@ from selfserve.usecases.launches.launching import launch
 from selfserve.usecases.status import cluster_status, list_status
 from selfserve.usecases.sweep import sweep
 from selfserve.usecases.targets.target import Target
-from targets import make_target, resolve_small
-
-
-@pytest.fixture
-def small(tmp_path: Path) -> Resolved:
-    return resolve_small(tmp_path)
-
-
-@pytest.fixture
-def backend() -> FakeBackend:
-    return FakeBackend(FakeClock())
+from targets import make_target
 
 
 @pytest.fixture
