@@ -143,10 +143,15 @@ def end_unused(target: Target, cluster_id: str, ender_id: str) -> bool:
             is_ended = True
     finally:
         if not is_ended:
-            body = leases.to_bytes(leases.spare(ending), by=ender_id)
             with contextlib.suppress(AwsError):  # it stops counting by itself
-                target.store.swap(lease_key(cluster_id), body, etag=etag)
+                spare(target, cluster_id, Version(ending, etag), by=ender_id)
     return is_ended
+
+
+def spare(target: Target, cluster_id: str, version: Version, *, by: str) -> None:
+    """Let submitters in again: the cluster, whose lease was taken to end it, is not ended."""
+    body = leases.to_bytes(leases.spare(version.lease), by=by)
+    target.store.swap(lease_key(cluster_id), body, etag=version.etag)
 
 
 def _is_in_time(target: Target, since: datetime, taken_at: float) -> bool:

@@ -19,7 +19,7 @@ from selfserve.usecases.launches.clusters import is_tagged_ours
 from selfserve.usecases.sweeping.signs import Signs
 from selfserve.usecases.targets.target import Target
 
-_STEPS = 50
+STEPS = 50
 """One page. EMR itself says RUNNING while an older step than these goes on."""
 _LOOK_HOLDS = timedelta(minutes=30)
 """So long what does not change by work, such as tags, need not be asked again."""
@@ -49,7 +49,7 @@ def look_at(target: Target, cluster_id: str, signs: Signs, policy: IdlePolicy) -
     Two requests, and one for its sessions where it may have some. Raises NotFoundError.
     """
     cluster = target.backend.describe(cluster_id)
-    steps = target.backend.list_steps(cluster_id, most=_STEPS)
+    steps = target.backend.list_steps(cluster_id, most=STEPS)
     sessions = target.observer.sessions(cluster)
     applications = tuple(cluster.applications)
     at_work = known_at_work(signs.beat, applications, cluster.release or "")
@@ -88,9 +88,9 @@ def look_again(
         or now - known.looked > _LOOK_HOLDS
     ):
         return None
-    steps = target.backend.list_steps(cluster.id, most=_STEPS)
-    oldest = steps[-1].created if len(steps) == _STEPS else None
-    if len(steps) == _STEPS and (oldest is None or oldest > known.looked - _CLOCKS_DIFFER):
+    steps = target.backend.list_steps(cluster.id, most=STEPS)
+    oldest = steps[-1].created if len(steps) == STEPS else None
+    if len(steps) == STEPS and (oldest is None or oldest > known.looked - _CLOCKS_DIFFER):
         return None  # older ones, not seen by that look either, may be at work
     at_work = known_at_work(signs.beat, known.applications, known.release)
     return Seen(

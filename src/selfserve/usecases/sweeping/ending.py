@@ -15,7 +15,6 @@ from selfserve.core.lease import (
     Lease,
     begin_ending,
     live_holds,
-    spare,
     to_bytes,
 )
 from selfserve.core.naming import lease_key
@@ -23,15 +22,14 @@ from selfserve.core.run import run_id_of_step
 from selfserve.core.sweep_report import NOT_OUR_TAGS, Verdict
 from selfserve.core.sweeping import SweepPolicy
 from selfserve.errors import AwsError, NotFoundError, RefusedByPolicyError
-from selfserve.usecases.placement.leases import Version, read_lease
-from selfserve.usecases.sweeping.activity import Seen, look_again, look_at
+from selfserve.usecases.placement.leases import Version, read_lease, spare
+from selfserve.usecases.sweeping.activity import STEPS, Seen, look_again, look_at
 from selfserve.usecases.sweeping.signs import Signs
 from selfserve.usecases.targets.target import Target
 
 _AT_ONCE = 10  # TerminateJobFlows' limit
 _LOOK_HOLDS = timedelta(seconds=45)
 """A look that is older is repeated before the cluster is ended."""
-_STEPS = 50
 _TRIES = 3
 """A lease that another write has come before is read and tried again."""
 
@@ -174,16 +172,15 @@ class Ender:
     def _listed_runs(self, cluster_id: str) -> set[str]:
         """Runs whose steps EMR lists. The look that follows sees whether they are over."""
         self.calls += 1
-        steps = self._target.backend.list_steps(cluster_id, most=_STEPS)
+        steps = self._target.backend.list_steps(cluster_id, most=STEPS)
         return {run_id for step in steps if (run_id := run_id_of_step(step.name))}
 
     def _spare(self, cluster_id: str, version: Version) -> None:
         """Let submitters in again. If S3 refuses, the lease runs out by itself."""
         if self._dry_run:
             return
-        body = to_bytes(spare(version.lease), by=self._sweep_id)
         try:
-            self._target.store.swap(lease_key(cluster_id), body, etag=version.etag)
+            spare(self._target, cluster_id, version, by=self._sweep_id)
         except AwsError as error:
             self.failures.append(str(error))
 
