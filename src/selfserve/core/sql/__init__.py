@@ -1,0 +1,1 @@
+"""SQL as data: statements, parameters, tables, answers, records of queries. Pure."""
