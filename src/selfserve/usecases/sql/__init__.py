@@ -1,0 +1,1 @@
+"""SQL: run a statement, write its answer, keep a record of it."""
