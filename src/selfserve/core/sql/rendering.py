@@ -93,10 +93,13 @@ def _shortest_real(value: float) -> float:
 
 
 def _decimal(value: Decimal, sql_type: SqlType) -> str:
-    exponent = value.as_tuple().exponent
-    if not isinstance(exponent, int):
-        return str(value)
+    text = str(value)
     scale = sql_type.numbers[1] if len(sql_type.numbers) == 2 else 0
+    if scale and text[-scale - 1 : -scale] == "." and "E" not in text:
+        return text  # nearly always, and five times as fast
+    exponent = value.as_tuple().exponent
+    if not isinstance(exponent, int):  # NaN, which only Hive and Spark could mean
+        return text
     return f"{value:.{max(scale, -exponent, 0)}f}"
 
 
