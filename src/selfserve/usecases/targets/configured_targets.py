@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from selfserve.core.did_you_mean import did_you_mean
 from selfserve.errors import BadInputError
 from selfserve.local.endpoint import ACCESS_KEY_PREFIX, ACCOUNT, BUCKET, REGION, LocalEndpoint
-from selfserve.usecases.targets.connecting import connect, connect_aws
 from selfserve.usecases.targets.settings import BUCKET_NAME, AwsSettings, Settings, load_settings
 from selfserve.usecases.targets.target import AWS, LOCAL, LOCAL_PACE, Place, Target
 
@@ -38,7 +37,7 @@ class ConfiguredTargets:
         """Connect; starts the local daemon if need be."""
         place = self.place(on)
         if not place.is_local:
-            return connect_aws(place)
+            return _connect_aws(place)
         from selfserve.local.daemon_client import ensure_running
 
         return _connect_local(place, ensure_running())
@@ -47,11 +46,17 @@ class ConfiguredTargets:
         """Connect if that starts nothing."""
         place = self.place(on)
         if not place.is_local:
-            return connect_aws(place)
+            return _connect_aws(place)
         from selfserve.local.daemon_client import running
 
         endpoint = running()
         return _connect_local(place, endpoint) if endpoint else None
+
+
+def _connect_aws(place: Place) -> Target:
+    from selfserve.usecases.targets.connecting import connect_aws
+
+    return connect_aws(place)
 
 
 def _local_place(settings: Settings) -> Place:
@@ -135,6 +140,7 @@ def _unknown_target(chosen: str, targets: Mapping[str, AwsSettings]) -> BadInput
 
 
 def _connect_local(place: Place, endpoint: LocalEndpoint) -> Target:
+    from selfserve.usecases.targets.connecting import connect
     from selfserve.usecases.targets.revival import LocalLink, RevivingBackend, RevivingStore
 
     link = LocalLink(endpoint, place.bucket)

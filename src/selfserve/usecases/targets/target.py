@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from selfserve.backends.base import Backend, ObjectStore, Observer
 from selfserve.packing.caches import cache_folder
 from selfserve.usecases.targets.clock import Clock, SystemClock
-from selfserve.usecases.targets.no_observer import NoObserver
+
+if TYPE_CHECKING:  # a Place needs none of them, and a query on this machine no more than one
+    from selfserve.backends.base import Backend, ObjectStore, Observer
 
 LOCAL = "local"
 AWS = "aws"
@@ -81,13 +82,19 @@ class Place:
         return self.find_account()
 
 
+def _no_observer() -> "Observer":
+    from selfserve.usecases.targets.no_observer import NoObserver
+
+    return NoObserver()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target(Place):
     """A Place with the connections that use cases work through."""
 
-    backend: Backend
-    store: ObjectStore
-    observer: Observer = field(default_factory=NoObserver)
+    backend: "Backend"
+    store: "ObjectStore"
+    observer: "Observer" = field(default_factory=_no_observer)
     clock: Clock = field(default_factory=SystemClock)
     pace: Pace = LOCAL_PACE
     cache: Path = field(default_factory=cache_folder)
