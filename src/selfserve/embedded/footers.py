@@ -1,0 +1,166 @@
+"""Parquet footers: which bytes of a file a scan reads. No data is touched.
+
+One ranged read a file, from its end, a few files at a time; footers are kept by path
+and version, so that the next look at the same files reads nothing.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from selfserve.core.sql.estimate_plan import Scan
+from selfserve.core.sql.estimate_pruning import (
+    AllOf,
+    AnyOf,
+    ColumnStatistics,
+    Predicate,
+    may_match,
+)
+from selfserve.embedded.files import DataFile
+from selfserve.errors import AwsError, BadInputError
+
+if TYPE_CHECKING:
+    from pyarrow.parquet import FileMetaData, RowGroupMetaData
+
+ReadRange = Callable[[str, int, int], bytes]
+"""Path, start and length to the bytes there. Raises only `SelfserveError`s."""
+
+FOOTER_READ = 16 * 1024
+"""Bytes from a file's end that DuckDB asks for first; the whole footer where that is longer."""
+_TAIL = 64 * 1024
+_MAGIC, _TRAILER = b"PAR1", 8
+_THREADS = 8
+
+
+class BrokenFooterError(BadInputError):
+    """A file in a table of Parquet whose footer cannot be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileShare:
+    """What one scan reads of one file."""
+
+    bytes: int
+    rows: int
+    row_groups: int
+    row_groups_read: int
+
+
+def read_local_range(path: str, start: int, length: int) -> bytes:
+    """`ReadRange` for files of this machine."""
+    try:
+        with Path(path).open("rb") as file:
+            file.seek(start)
+            return file.read(length)
+    except OSError as error:
+        raise BadInputError(
+            f"{path} cannot be read: {error.strerror}.", hint=f"Look at it with: ls -l {path}"
+        ) from error
+
+
+class Footers:
+    """Reads footers, and keeps those that it has read."""
+
+    def __init__(self, read_range: ReadRange = read_local_range) -> None:
+        self._read_range = read_range
+        self._known: dict[tuple[str, str], FileMetaData | BadInputError | AwsError] = {}
+
+    def read(self, files: Sequence[DataFile]) -> "list[FileMetaData | BadInputError | AwsError]":
+        """The footer of each, in their order, or why there is none."""
+        new = [file for file in files if (file.path, file.version) not in self._known]
+        if new:
+            with ThreadPoolExecutor(_THREADS) as pool:
+                for file, footer in zip(new, pool.map(self._read_one, new), strict=True):
+                    self._known[file.path, file.version] = footer
+        return [self._known[file.path, file.version] for file in files]
+
+    def _read_one(self, file: DataFile) -> "FileMetaData | BadInputError | AwsError":
+        try:
+            return parse_footer(file, self._read_range)
+        except (BadInputError, AwsError) as error:
+            return error
+
+
+def parse_footer(file: DataFile, read_range: ReadRange) -> "FileMetaData":
+    """Read the end of one file.
+
+    Raises:
+        BrokenFooterError: it is not Parquet, or its footer is damaged.
+        SelfserveError: `read_range` could not read it.
+    """
+    import pyarrow as pa  # noqa: PLC0415  150 ms together
+    from pyarrow import parquet  # noqa: PLC0415
+
+    if file.size < len(_MAGIC) + _TRAILER:
+        raise _broken(file, "is not a Parquet file")
+    tail = read_range(file.path, max(0, file.size - _TAIL), min(file.size, _TAIL))
+    if tail[-len(_MAGIC) :] != _MAGIC:
+        raise _broken(file, "is not a Parquet file")
+    length = int.from_bytes(tail[-_TRAILER:][:4], "little") + _TRAILER
+    if length > file.size:
+        raise _broken(file, "has a damaged footer")
+    if length > len(tail):
+        tail = read_range(file.path, file.size - length, length - len(tail)) + tail
+    try:
+        return parquet.read_metadata(pa.BufferReader(tail[-length:]))
+    except (pa.ArrowException, OSError) as error:
+        raise _broken(file, "has a damaged footer") from error
+
+
+def _broken(file: DataFile, what: str) -> BrokenFooterError:
+    return BrokenFooterError(
+        f"{file.path} {what}.", hint="Move it out of the table's folder, or write it again."
+    )
+
+
+def share_of(footer: "FileMetaData", scan: Scan, size: int) -> FileShare:
+    """What `scan` reads of a file of `size` bytes with this footer."""
+    leaves = _leaves(footer)
+    wanted = [index for path, index in leaves.items() if _is_read(path, scan.paths)]
+    predicates = [one.predicate for one in scan.conditions if one.predicate is not None]
+    named = {name.lower() for one in predicates for name in _columns(one)}
+    asked = {path: index for path, index in leaves.items() if path in named}
+    groups = [footer.row_group(i) for i in range(footer.num_row_groups)]
+    kept = []
+    for group in groups:
+        statistics = {path: _statistics(group, index) for path, index in asked.items()}
+        if all(may_match(one, statistics) for one in predicates):
+            kept.append(group)
+    data = sum(group.column(index).total_compressed_size for group in kept for index in wanted)
+    head = min(size, max(FOOTER_READ, footer.serialized_size + _TRAILER))
+    return FileShare(head + data, sum(group.num_rows for group in kept), len(groups), len(kept))
+
+
+def _leaves(footer: "FileMetaData") -> dict[str, int]:
+    """Path of each stored column in lower case, as the catalogue has names, to its place."""
+    schema = footer.schema
+    return {schema.column(i).path.lower(): i for i in range(footer.num_columns)}
+
+
+def _is_read(leaf: str, paths: Sequence[str]) -> bool:
+    return any(
+        leaf == path or leaf.startswith(f"{path}.") for path in (path.lower() for path in paths)
+    )
+
+
+def _columns(predicate: Predicate) -> Iterator[str]:
+    if isinstance(predicate, AllOf | AnyOf):
+        for part in predicate.parts:
+            yield from _columns(part)
+    else:
+        yield predicate.column
+
+
+def _statistics(group: "RowGroupMetaData", index: int) -> ColumnStatistics:
+    chunk = group.column(index)
+    found = chunk.statistics
+    if found is None:
+        return ColumnStatistics(None, None, None, group.num_rows)
+    return ColumnStatistics(
+        minimum=found.min if found.has_min_max else None,
+        maximum=found.max if found.has_min_max else None,
+        nulls=found.null_count if found.has_null_count else None,
+        rows=group.num_rows,
+    )
