@@ -4,7 +4,7 @@ Talks to S3 or to the endpoint on this machine; the client decides which.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +21,21 @@ if TYPE_CHECKING:
 
 _ABSENT = {"NoSuchKey", "404", "NotFound"}
 _LOST_THE_RACE = {"PreconditionFailed", "412", "ConditionalRequestConflict", "409"}
+
+
+@contextmanager
+def bucket_errors(bucket: str, doing: str) -> Iterator[None]:
+    """Like `aws_errors`; for a bucket that is not there, with the command that makes it."""
+    with aws_errors(doing):
+        try:
+            yield
+        except ClientError as error:
+            if error_code(error) == "NoSuchBucket":
+                raise AwsError(
+                    f"There is no bucket {bucket}.",
+                    hint=f"Create it with: aws s3 mb s3://{bucket}",
+                ) from error
+            raise
 
 
 class S3Store:
@@ -150,19 +165,8 @@ class S3Store:
         found = self.get_with_etag(key)
         return found[1] if found is not None and found[0] == body else None
 
-    @contextmanager
-    def _errors(self, doing: str) -> Iterator[None]:
-        """Like `aws_errors`; for a bucket that is not there, with the command that makes it."""
-        with aws_errors(doing):
-            try:
-                yield
-            except ClientError as error:
-                if error_code(error) == "NoSuchBucket":
-                    raise AwsError(
-                        f"There is no bucket {self._bucket}.",
-                        hint=f"Create it with: aws s3 mb s3://{self._bucket}",
-                    ) from error
-                raise
+    def _errors(self, doing: str) -> AbstractContextManager[None]:
+        return bucket_errors(self._bucket, doing)
 
     def _uri(self, key: str) -> str:
         return f"s3://{self._bucket}/{key}"
