@@ -94,7 +94,7 @@ def say_line(text: str) -> None:
 
 def draw_live_line(text: str) -> None:
     """Replace the terminal's current line; it is meant to be replaced again."""
-    width = _terminal_width()
+    width = terminal_width()
     _write(sys.stderr, _CLEAR_LINE + text[: width - 1])
 
 
@@ -119,12 +119,23 @@ def talks_to_terminal() -> bool:
     return is_fancy(sys.stderr)
 
 
+def shows_data_on_terminal() -> bool:
+    """Whether a person reads stdout."""
+    return sys.stdout.isatty()
+
+
+def may_style_data() -> bool:
+    """Whether stdout is a terminal that understands control characters."""
+    return is_fancy(sys.stdout)
+
+
 def is_fancy(stream: TextIO) -> bool:
     """Whether `stream` is a terminal whose user has not refused colours (https://no-color.org)."""
     return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
-def _terminal_width() -> int:
+def terminal_width() -> int:
+    """How many characters a line of the terminal has."""
     import shutil
 
     return shutil.get_terminal_size().columns
