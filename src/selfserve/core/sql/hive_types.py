@@ -120,7 +120,7 @@ class _Reader:
 
     def __init__(self, text: str, brackets: str, make: _Make) -> None:
         self._text = text.strip()
-        self._open, self._close = brackets
+        self._open, self._close = brackets[0], brackets[1]
         self._make = make
         self._at = 0
 

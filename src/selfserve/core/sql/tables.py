@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
+from selfserve.core.sql.engines import Engine
+
 
 class FileFormat(StrEnum):
     """How a table's files are written."""
@@ -45,7 +47,8 @@ class TextOptions:
     delimiter: str = ","
     quote: str = '"'
     escape: str = "\\"
-    null_text: str = "\\N"
+    null_text: str | None = "\\N"
+    """None: no text stands for NULL, as with OpenCSVSerde."""
     header_lines: int = 0
 
 
@@ -68,6 +71,10 @@ class Table:
     """Empty for a table without partition columns."""
     view: str | None = None
     """The statement of a view, in the dialect of the engine that made it."""
+    view_engine: Engine | None = None
+    """Which engine that is."""
+    view_schema: str = ""
+    """Where names without a schema lead in the statement; empty: it has none such."""
 
     @property
     def all_columns(self) -> tuple[TableColumn, ...]:
