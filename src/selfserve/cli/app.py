@@ -17,6 +17,8 @@ from selfserve.cli.options import global_options
 COMMANDS = {
     "up": "selfserve.cli.up:up",
     "submit": "selfserve.cli.submit:submit_app",
+    "sql": "selfserve.cli.sql:sql",
+    "queries": "selfserve.cli.queries:queries",
     "status": "selfserve.cli.status:status",
     "ls": "selfserve.cli.status:ls",
     "runs": "selfserve.cli.runs:runs",
@@ -54,7 +56,9 @@ class LazyCommands(ErrorBoundary):
         return command
 
     def _add_global_options(self, command: Any) -> None:
-        command.params.extend(self.params)
+        own = {option for param in command.params for option in param.opts}
+        # `sql -o csv` knows more formats than other commands.
+        command.params.extend(param for param in self.params if not own.intersection(param.opts))
         if isinstance(command, TyperGroup):
             for nested in command.commands.values():
                 self._add_global_options(nested)

@@ -20,7 +20,13 @@ def result(ctx: typer.Context, wanted: RunOrCluster, *, wait: Wait = False) -> N
     Example: selfserve result r-20261121-093015-4f2a9c --wait
 
     Example: selfserve result spark-ml -o json
+
+    Example: selfserve result q-20261121-093015-4f2a9c, the rows of a query again
     """
+    from selfserve.cli.query_result import shows_query
+
+    if shows_query(ctx, wanted):
+        return
     from selfserve.usecases.records.outcomes import failure_of
     from selfserve.usecases.result import fetch_result
 

@@ -69,6 +69,11 @@ class Home:
         """Why the last daemon could not start."""
         return self.root / "daemon-failure.json"
 
+    @property
+    def sql_worker(self) -> Path:
+        """Where the running SQL worker is."""
+        return self.root / "sql.json"
+
     def make(self) -> None:
         """Create the folder, readable by its user only.
 

@@ -31,6 +31,8 @@ class Progress:
     splits: int | None = None
     rows: int | None = None
     bytes: int | None = None
+    fraction: float | None = None
+    """Of the whole, from 0 to 1, for engines that tell no counts."""
 
 
 @dataclass(frozen=True, slots=True)

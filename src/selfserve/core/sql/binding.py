@@ -4,6 +4,7 @@ A text without placeholders comes back as it is.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from selfserve.core.sql.engines import Engine
 from selfserve.core.sql.literals import to_literal
@@ -60,6 +61,30 @@ def to_dollar(
         for name, item in zip(its_names, as_items(parameters[parameter].value), strict=True)
     }
     return _replaced(text, parameters, engine, replace), values
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A statement whose places are all of single values, with their types and values."""
+
+    text: str
+    types: Mapping[str, str]
+    values: Mapping[str, Scalar]
+
+
+def to_named(text: str, parameters: Mapping[str, Parameter], *, engine: Engine) -> Named:
+    """The text as it is, but for lists: each of their values gets a place, `:ids_1, :ids_2`."""
+    names = _names({name: parameters[name] for name in find_placeholders(text, engine)})
+
+    def replace(parameter: Parameter) -> str:
+        return ", ".join(f":{name}" for name in names[parameter.name])
+
+    types, values = dict[str, str](), dict[str, Scalar]()
+    for parameter, its_names in names.items():
+        wanted = parameters[parameter]
+        types |= dict.fromkeys(its_names, str(wanted.type.item))
+        values |= zip(its_names, as_items(wanted.value), strict=True)
+    return Named(_replaced(text, parameters, engine, replace), types, values)
 
 
 def _replaced(

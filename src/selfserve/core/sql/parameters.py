@@ -110,6 +110,13 @@ def parse_parameters(
     }
 
 
+def to_typed(parameter: Parameter) -> tuple[str, str]:
+    """The type, and the value as it could be typed again; a list's values in quotes."""
+    if isinstance(parameter.value, tuple):
+        return str(parameter.type), ",".join(_quoted(item) for item in parameter.value)
+    return str(parameter.type), _quoted(parameter.value)
+
+
 def is_name(text: str) -> bool:
     """Whether a parameter can be called so."""
     return _NAME.fullmatch(text) is not None
@@ -232,6 +239,15 @@ def _given_twice(options: Sequence[_Given]) -> BadInputError:
 
 def _option(name: str, value: str) -> str:
     return f"--param {shlex.quote(f'{name}={value}')}"
+
+
+def _quoted(value: Scalar) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        escaped = value.replace("'", "''")
+        return f"'{escaped}'"
+    return str(value)
 
 
 def _shown(option: _Given) -> str:

@@ -99,6 +99,12 @@ class Service:
             )
         return port
 
+    def leave_running(self) -> None:
+        """It is meant to outlive this process: nobody will wait for it."""
+        if self._process is not None:
+            self._process.returncode = 0
+            self._process = None
+
     def wait(self) -> int | None:
         """Wait until the process ends; its exit code."""
         return self._process.wait() if self._process else None

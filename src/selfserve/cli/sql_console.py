@@ -1,0 +1,185 @@
+"""Statements one after the other on one way to an engine: for the command and the prompt."""
+
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from selfserve.cli.options import Invocation
+from selfserve.cli.output import shows_data_on_terminal
+from selfserve.cli.sql_progress import progress_of
+from selfserve.cli.sql_table import Stdout, cancelled_on_failure, show_answer, summary
+from selfserve.core.sql.answers import Figures
+from selfserve.core.sql.requests import DEFAULT_SCHEMA, SqlRequest
+from selfserve.core.sql.result_format import ResultFormat, format_of_name
+from selfserve.core.sql.script import Statement, StatementKind
+from selfserve.core.sql.tables import TableCatalogue
+from selfserve.errors import BadInputError
+from selfserve.usecases.sql.orders import Ready, Script, make_ready
+from selfserve.usecases.sql.running import Order, SqlSession, export_query, show_query
+from selfserve.usecases.sql.ways import Asked, Export
+
+if TYPE_CHECKING:
+    from selfserve.usecases.sql.sink import Sink
+
+
+@dataclass(frozen=True, slots=True)
+class Outlet:
+    """Where rows go: to a file or stdout in a format, or as a table to be looked at."""
+
+    format: ResultFormat | None
+    """None: a table."""
+    out: str | None = None
+    force: bool = False
+
+    @classmethod
+    def of(cls, wanted: str | None, *, out: str | None, force: bool) -> "Outlet":
+        """From the options. A file's format is what its name says, if nothing else does.
+
+        Raises:
+            BadInputError: nothing says the format of a file, or a table is to be a file.
+        """
+        if out is None:
+            return cls(None if wanted in {None, "table"} else ResultFormat(wanted))
+        by_name = format_of_name(out)
+        if wanted == "table" or (wanted is None and by_name is None):
+            raise BadInputError(
+                f"In which format is {out} to be written?",
+                hint=f"Say it: --out {out} -o csv (or json, parquet), or by the name's ending.",
+            )
+        return cls(ResultFormat(wanted) if wanted else by_name, out, force)
+
+
+class Console:
+    """Runs statements, and shows or writes what comes back."""
+
+    def __init__(
+        self,
+        this: Invocation,
+        session: SqlSession,
+        outlet: Outlet,
+        *,
+        schema: str | None = None,
+        max_bytes: str | None = None,
+        limit: int = 40,
+        vertical: bool | None = None,
+    ) -> None:
+        self.this = this
+        self.session = session
+        self.outlet = outlet
+        self.schema = schema or DEFAULT_SCHEMA
+        self.vertical = vertical
+        self._max_bytes = max_bytes
+        self._limit = limit
+
+    def run(self, script: Script, given: list[str]) -> None:
+        """Run the statements of a script; the first error ends it."""
+        ready = make_ready(script, given, self.session.way.facts.engine)
+        self._refuse_several(ready)
+        for statement in ready.statements:
+            if statement.kind is StatementKind.USE:
+                self._use(statement)
+            else:
+                self._run_one(script, ready, statement)
+
+    def explain_cost(self, script: Script, given: list[str]) -> None:
+        """Say what the statements would read, take and cost."""
+        from selfserve.cli.sql_estimate import show_estimate
+
+        ready = make_ready(script, given, self.session.way.facts.engine)
+        for statement in ready.statements:
+            show_estimate(self.this.output, self.session, self._request(ready, statement))
+
+    def catalogue(self) -> TableCatalogue:
+        """The tables that statements see."""
+        return self.session.way.catalogue()
+
+    def _run_one(self, script: Script, ready: Ready, statement: Statement) -> None:
+        request = self._request(ready, statement)
+        self._check_size(request, statement)
+        order = Order(
+            request=request, saved=script.saved, repeats=script.repeats, out=self.outlet.out
+        )
+        if self.outlet.format is None or statement.kind is not StatementKind.QUERY:
+            self._show(order)
+        else:
+            self._export(order, self.outlet.format)
+
+    def _show(self, order: Order) -> None:
+        started = time.monotonic()
+
+        def show(asked: Asked) -> None:
+            show_answer(
+                asked,
+                self.this.output,
+                started=started,
+                limit=self._limit,
+                vertical=self.vertical,
+                quiet=self.this.quiet,
+            )
+
+        most = self._limit if shows_data_on_terminal() else None
+        show_query(self.session, replace(order, most=most), show)
+
+    def _export(self, order: Order, result_format: ResultFormat) -> None:
+        started = time.monotonic()
+
+        def run(export: Export) -> int:
+            with cancelled_on_failure(export.answer):
+                if self.outlet.out is None and shows_data_on_terminal():
+                    return export.run()
+                with progress_of(export.answer, started=started, quiet=self.this.quiet):
+                    return export.run()
+
+        with ExitStack() as stack:
+            sink = self._sink(stack, result_format)
+            record = export_query(self.session, order, result_format, sink, run=run)
+        figures = Figures(record.rows or 0, bytes_read=record.bytes_read)
+        said = summary((), figures, time.monotonic() - started).replace("Done", "0 rows", 1)
+        where = f" in {self.outlet.out}" if self.outlet.out else ""
+        self.this.output.say(f"{said}{where}")
+
+    def _sink(self, stack: ExitStack, result_format: ResultFormat) -> "Sink":
+        out = self.outlet.out
+        if out is None:
+            if result_format is ResultFormat.PARQUET and shows_data_on_terminal():
+                raise BadInputError(
+                    "Parquet is not for a terminal.",
+                    hint="Name a file for it: --out result.parquet",
+                )
+            return Stdout()
+        from selfserve.usecases.sql.sinks import open_sink
+
+        return stack.enter_context(
+            open_sink(self.this.targets, self.this.on, out, force=self.outlet.force)
+        )
+
+    def _request(self, ready: Ready, statement: Statement) -> SqlRequest:
+        engine = self.session.way.facts.engine
+        return SqlRequest(
+            text=statement.text,
+            engine=engine,
+            schema=self.schema,
+            parameters=ready.parameters_of(statement, engine),
+        )
+
+    def _check_size(self, request: SqlRequest, statement: Statement) -> None:
+        if self._max_bytes is not None and statement.kind in _READING:
+            from selfserve.usecases.sql.estimating import refuse_larger
+
+            refuse_larger(self.session, request, self._max_bytes)
+
+    def _use(self, statement: Statement) -> None:
+        self.schema = statement.text.split()[-1].strip('"`').rpartition(".")[2].lower()
+        self.this.output.say(f"Tables are now looked for in schema {self.schema}.")
+
+    def _refuse_several(self, ready: Ready) -> None:
+        queries = [one for one in ready.statements if one.kind is StatementKind.QUERY]
+        if self.outlet.out is not None and len(queries) != 1:
+            raise BadInputError(
+                f"--out takes the rows of one query, and here are {len(queries)}.",
+                hint="Run them one by one, each with its own --out.",
+            )
+
+
+_READING = frozenset({StatementKind.QUERY, StatementKind.DML, StatementKind.DDL})

@@ -1,0 +1,107 @@
+"""A query that DuckDB answers: rows in batches, never all of them at once."""
+
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from selfserve.core.sql.answers import Column, Figures, Progress, Row
+from selfserve.embedded.errors import cancelled, engine_errors
+from selfserve.embedded.keeping import Keeper
+from selfserve.embedded.rows import to_rows
+from selfserve.embedded.types import to_trino
+
+if TYPE_CHECKING:
+    import duckdb
+
+_BATCH_ROWS = 20_000
+
+
+class EmbeddedAnswer:
+    """Implements `core.sql.answers.Answer`; `keep` is a file that gets the rows as Parquet, too."""
+
+    def __init__(
+        self,
+        cursor: "duckdb.DuckDBPyConnection",
+        sql: str,
+        values: Mapping[str, object],
+        *,
+        names: Sequence[str] | None = None,
+        keep: Path | None = None,
+        measure: Callable[[], tuple[int, int] | None] = lambda: None,
+    ) -> None:
+        self._cursor = cursor
+        self._sql = sql
+        self._values = dict(values)
+        self._names = names
+        self._keeper = Keeper(keep) if keep else None
+        self._measure = measure
+        self._columns: tuple[Column, ...] | None = None
+        self._rows = 0
+        self._is_cancelled = threading.Event()
+
+    @property
+    def columns(self) -> Sequence[Column]:
+        """Runs the statement until its first rows are there."""
+        if self._columns is None:
+            if self._is_cancelled.is_set():  # DuckDB forgets an interrupt that comes too early
+                raise cancelled()
+            with engine_errors():
+                self._cursor.execute(self._sql, self._values or None)
+            described = self._cursor.description or []
+            names = self._names or [entry[0] for entry in described]
+            types = [to_trino(str(entry[1])) for entry in described]
+            self._columns = tuple(map(Column, names, types))
+        return self._columns
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether all rows are in the file `keep`, after the last batch."""
+        return self._keeper is not None and self._keeper.is_complete
+
+    def batches(self, *, most: int | None = None) -> Iterator[Sequence[Row]]:
+        """All rows; with `most`, no more than the first so many, though all are counted."""
+        columns = self.columns
+        if self._keeper:
+            self._keeper.begin(columns)
+        shown = 0
+        with engine_errors():
+            reader = self._cursor.to_arrow_reader(_BATCH_ROWS)
+            for batch in reader:
+                self._rows += batch.num_rows
+                if self._keeper:
+                    self._keeper.add(batch)
+                if most is not None:
+                    batch = batch.slice(0, max(most - shown, 0))  # noqa: PLW2901  what is shown of it
+                    shown += batch.num_rows
+                if batch.num_rows:
+                    yield to_rows(batch, columns)
+        if self._keeper:
+            self._keeper.complete()
+
+    def progress(self) -> Progress:
+        """As DuckDB says."""
+        return progress_of(self._cursor)
+
+    def figures(self) -> Figures:
+        """After the last batch."""
+        measured = self._measure()
+        read = measured or (None, None)
+        return Figures(self._rows, bytes_read=read[0], rows_read=read[1])
+
+    def cancel(self) -> None:
+        """Interrupt DuckDB, now or when it begins."""
+        self._is_cancelled.set()
+        self._cursor.interrupt()
+
+    def close(self) -> None:
+        """Give the connection back; a file that is not complete is removed."""
+        if self._keeper:
+            self._keeper.close()
+        self._cursor.close()
+
+
+def progress_of(cursor: "duckdb.DuckDBPyConnection") -> Progress:
+    """How far a connection's statement is; DuckDB knows of a part of the whole only."""
+    percent = cursor.query_progress()
+    return Progress("RUNNING", fraction=percent / 100 if percent >= 0 else None)

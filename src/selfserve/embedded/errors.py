@@ -1,0 +1,74 @@
+"""DuckDB's errors as what people see."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from selfserve.errors import AwsError, BadInputError, InterruptedByUserError, SelfserveError
+
+_CONTEXT = re.compile(r"\n\nLINE \d+:.*", re.DOTALL)
+_KIND = re.compile(r"^[A-Za-z ]+ Error: ")
+_NO_SPACE = re.compile(
+    r"No space left on device|max_temp_directory_size|failed to offload", re.IGNORECASE
+)
+_FORBIDDEN = re.compile(r"403|Forbidden|AccessDenied|Access Denied", re.IGNORECASE)
+_MEMORY = re.compile(r"Out of Memory", re.IGNORECASE)
+_URL = re.compile(r"(?:https?|s3)://\S+|'[^']+'|\"[^\"]+\"")
+
+
+@contextmanager
+def engine_errors() -> Iterator[None]:
+    """Turn DuckDB's exceptions into `SelfserveError`s; let everything else pass.
+
+    Raises:
+        InterruptedByUserError: the query was cancelled.
+        BadInputError: the statement or the data cannot be used, or there is no room.
+        AwsError: S3 refused.
+    """
+    import duckdb  # noqa: PLC0415  100 ms; whoever runs a statement has loaded it
+
+    try:
+        yield
+    except duckdb.Error as error:
+        raise to_selfserve(error) from error
+
+
+def cancelled() -> SelfserveError:
+    """The error of a query that somebody has cancelled."""
+    return InterruptedByUserError(
+        "The query was cancelled.", hint="Run it again with: selfserve sql --again"
+    )
+
+
+def to_selfserve(error: Exception) -> SelfserveError:
+    """What one of DuckDB's errors means for its user."""
+    said = _KIND.sub("", _CONTEXT.sub("", str(error))).strip()
+    kind = type(error).__name__
+    if kind == "InterruptException":
+        return cancelled()
+    if _NO_SPACE.search(said):
+        return BadInputError(
+            f"The disk is full: {said}",
+            hint="Free some space, or write the result elsewhere: selfserve sql … --out s3://…",
+        )
+    if _MEMORY.search(said) or kind == "OutOfMemoryException":
+        return BadInputError(
+            f"The query needs more memory than this machine has: {said.splitlines()[0]}",
+            hint="Run it on a cluster: selfserve sql … --on aws",
+        )
+    if kind == "HTTPException" or (kind == "IOException" and _FORBIDDEN.search(said)):
+        return _refused_by_s3(said)
+    return BadInputError(
+        f"The query failed: {said}", hint="Look at the tables' columns: selfserve sql 'describe T'"
+    )
+
+
+def _refused_by_s3(said: str) -> SelfserveError:
+    where = _URL.search(said)
+    place = where.group().strip("'\"") if where else "the table's files"
+    if _FORBIDDEN.search(said):
+        return AwsError(
+            f"S3 does not let you read {place}.",
+            hint="Ask your administrator for s3:GetObject and s3:ListBucket on that prefix.",
+        )
+    return AwsError(f"S3 could not be read: {said}", hint="Check the network, then try again.")

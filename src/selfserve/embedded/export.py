@@ -1,0 +1,76 @@
+"""A query whose rows DuckDB writes to a file."""
+
+import threading
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from selfserve.core.sql.answers import Figures, Progress
+from selfserve.core.sql.csv_text import csv_text
+from selfserve.core.sql.json_text import json_text
+from selfserve.core.sql.result_format import ResultFormat, distinct_names
+from selfserve.embedded.answer import EmbeddedAnswer, progress_of
+from selfserve.embedded.errors import cancelled, engine_errors
+from selfserve.embedded.exporting import can_copy, copy_sql
+from selfserve.embedded.prepared import Prepared
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+class EmbeddedExport:
+    """One such query; `write` does it, and another thread may cancel it."""
+
+    def __init__(
+        self,
+        cursor: "duckdb.DuckDBPyConnection",
+        query: Prepared,
+        to: Path,
+        result_format: ResultFormat,
+    ) -> None:
+        self._cursor = cursor
+        self._query = query
+        self._to = to
+        self._format = result_format
+        self._is_cancelled = threading.Event()
+
+    def write(self) -> Figures:
+        """Run it, and return when the last row is written."""
+        query = self._query
+        if self._is_cancelled.is_set():
+            raise cancelled()
+        with engine_errors():
+            described = self._cursor.execute(
+                f"DESCRIBE {query.sql}", dict(query.values) or None
+            ).fetchall()
+            types = [row[1] for row in described]
+            names = list(query.names or [row[0] for row in described])
+            if self._format is ResultFormat.PARQUET:
+                names = distinct_names(names)
+            if not can_copy(names, types, self._format):
+                return self._write_as_text()
+            copy = copy_sql(query.sql, names, types, to=str(self._to), of=self._format)
+            counted = self._cursor.execute(copy, dict(query.values) or None).fetchone()
+        return Figures(int(counted[0]) if counted else 0)
+
+    def progress(self) -> Progress:
+        """As DuckDB says."""
+        return progress_of(self._cursor)
+
+    def cancel(self) -> None:
+        """Interrupt DuckDB, now or when it begins."""
+        self._is_cancelled.set()
+        self._cursor.interrupt()
+
+    def close(self) -> None:
+        """Give the connection back."""
+        self._cursor.close()
+
+    def _write_as_text(self) -> Figures:
+        query = self._query
+        answer = EmbeddedAnswer(self._cursor, query.sql, query.values, names=query.names)
+        to_text = csv_text if self._format is ResultFormat.CSV else json_text
+        pieces: Iterable[str] = to_text(answer.columns, answer.batches())
+        with self._to.open("w", encoding="utf-8", newline="") as file:
+            file.writelines(pieces)
+        return answer.figures()

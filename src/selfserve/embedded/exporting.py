@@ -1,0 +1,75 @@
+"""COPY statements whose files look as our own writers write them: see core/sql/csv_text.py.
+
+DuckDB writes ten times as fast as Python, so all that it can write the same way is left to it.
+"""
+
+from collections.abc import Sequence
+
+from selfserve.core.sql.result_format import ResultFormat
+from selfserve.embedded.types import quoted, text_literal
+
+_OPTIONS = {
+    ResultFormat.CSV: "FORMAT csv, HEADER",
+    ResultFormat.JSON: "FORMAT json, ARRAY true",
+    ResultFormat.PARQUET: "FORMAT parquet, COMPRESSION snappy",
+}
+_OTHERWISE = ("STRUCT(", "MAP(", "INTERVAL")
+"""Types whose values DuckDB writes in another way, in text."""
+
+
+_AS_TEXT = {
+    (None, "TIME"): "strftime(DATE '2000-01-01' + {0}, '%H:%M:%S.%f')",
+    (ResultFormat.CSV, "BLOB"): "lower(hex({0}))",
+    (ResultFormat.JSON, "BLOB"): "base64({0})",
+    (ResultFormat.JSON, "DECIMAL"): "CAST({0} AS VARCHAR)",
+    (ResultFormat.JSON, "HUGEINT"): "CAST({0} AS VARCHAR)",
+}
+
+
+def can_copy(names: Sequence[str], types: Sequence[str], of: ResultFormat) -> bool:
+    """Whether DuckDB's COPY writes such columns as we do; `types` are DuckDB's.
+
+    It renames columns of one name in its own way, and writes nested values in its own.
+    """
+    if not names or len(set(names)) < len(names):
+        return False
+    is_text = of is not ResultFormat.PARQUET
+    return not (is_text and any(t.startswith(_OTHERWISE) or t.endswith("]") for t in types))
+
+
+def copy_sql(
+    sql: str, names: Sequence[str], types: Sequence[str], *, to: str, of: ResultFormat
+) -> str:
+    """The COPY that writes the rows of `sql` to `to`, its columns under `names`."""
+    inner = [f"c{index}" for index in range(len(names))]
+    columns = ", ".join(
+        f"{_expression(column, of_type, of)} AS {quoted(name)}"
+        for column, of_type, name in zip(inner, types, names, strict=True)
+    )
+    source = f"SELECT {columns} FROM ({sql}) AS result({', '.join(inner)})"
+    return f"COPY ({source}) TO {text_literal(to)} ({_OPTIONS[of]})"
+
+
+def _expression(name: str, of_type: str, of: ResultFormat) -> str:
+    """The column, as text where DuckDB's own would differ from ours."""
+    if of is ResultFormat.PARQUET:
+        return name
+    if of_type.startswith("TIMESTAMP"):
+        digits = {"TIMESTAMP_S": "", "TIMESTAMP_MS": ".%g", "TIMESTAMP_NS": ".%n"}
+        zone = " || ' UTC'" if of_type.endswith("TIME ZONE") else ""
+        return f"strftime({name}, '%Y-%m-%d %H:%M:%S{digits.get(of_type, '.%f')}'){zone}"
+    if of_type in {"FLOAT", "DOUBLE"}:
+        return _float(name, of)
+    of_type = of_type.partition("(")[0]
+    return _AS_TEXT.get((of, of_type), _AS_TEXT.get((None, of_type), "{0}")).format(name)
+
+
+def _float(name: str, of: ResultFormat) -> str:
+    """NaN and Infinity have other names with us, and in JSON they are text."""
+    kinds = (f"isnan({name})", f"{name} = 'Infinity'", f"{name} = '-Infinity'")
+    words = ("NaN", "Infinity", "-Infinity")
+    as_json = of is ResultFormat.JSON
+    values = [f"to_json('{word}')" if as_json else f"'{word}'" for word in words]
+    plain = f"to_json({name})" if as_json else f"CAST({name} AS VARCHAR)"
+    cases = " ".join(f"WHEN {kind} THEN {value}" for kind, value in zip(kinds, values, strict=True))
+    return f"CASE {cases} ELSE {plain} END"

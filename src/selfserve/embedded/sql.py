@@ -1,0 +1,89 @@
+"""Answer statements of Trino's and Presto's dialects with DuckDB: the engine to its users."""
+
+from pathlib import Path
+
+from selfserve.core.sql.answers import Answer
+from selfserve.core.sql.metadata import answer_metadata
+from selfserve.core.sql.problems import UnsupportedHereError
+from selfserve.core.sql.requests import SqlRequest
+from selfserve.core.sql.result_format import ResultFormat
+from selfserve.core.sql.script import StatementKind, split_script
+from selfserve.core.sql.tables import TableCatalogue
+from selfserve.embedded.answer import EmbeddedAnswer
+from selfserve.embedded.engine import Engine
+from selfserve.embedded.export import EmbeddedExport
+from selfserve.embedded.prepared import Prepared
+
+_FROM_CATALOGUE = frozenset({StatementKind.SHOW, StatementKind.DESCRIBE})
+
+
+class EmbeddedSql:
+    """Methods may be called from any thread."""
+
+    def __init__(self, engine: Engine, catalogue: TableCatalogue) -> None:
+        self._engine = engine
+        self._catalogue = catalogue
+
+    def answer(self, request: SqlRequest, *, keep: Path | None = None) -> Answer:
+        """Accept one statement. Whoever gets an `EmbeddedAnswer` closes it.
+
+        Raises:
+            SqlError: the statement is wrong, at a place that is marked.
+            UnsupportedHereError: the engine that is meant might answer otherwise.
+        """
+        kind = kind_of(request)
+        if kind in _FROM_CATALOGUE:
+            return answer_metadata(request.text, self._catalogue, schema=request.schema)
+        if kind is not StatementKind.QUERY:
+            raise _cannot(request, kind)
+        query = self.prepare(request)
+        cursor = self._engine.connect(query.tables)
+        return EmbeddedAnswer(cursor, query.sql, query.values, names=query.names, keep=keep)
+
+    def export(
+        self, request: SqlRequest, to: Path, result_format: ResultFormat
+    ) -> "EmbeddedExport":
+        """Accept a query whose rows go to a file, or a pipe, as fast as DuckDB writes.
+
+        Raises: as `answer` does.
+        """
+        if kind_of(request) is not StatementKind.QUERY:
+            raise _cannot(request, kind_of(request))
+        query = self.prepare(request)
+        cursor = self._engine.connect(query.tables)
+        return EmbeddedExport(cursor, query, to, result_format)
+
+    def prepare(self, request: SqlRequest) -> Prepared:
+        """Translate a query. Raises: as `answer` does."""
+        from selfserve.core.sql.binding import to_named  # noqa: PLC0415  as below
+        from selfserve.core.sql.translation import translate  # noqa: PLC0415  sqlglot: 200 ms
+
+        bound = to_named(request.text, request.parameters, engine=request.engine)
+        translated = translate(
+            bound.text,
+            engine=request.engine,
+            find=self._catalogue.find,
+            default_schema=request.schema,
+            known_tables=self._catalogue.tables,
+            parameters=bound.types,
+        )
+        names = translated.columns and tuple(column.name for column in translated.columns)
+        return Prepared(translated.sql, bound.values, translated.tables, names)
+
+
+def kind_of(request: SqlRequest) -> StatementKind:
+    """What the one statement of a request does. Raises SqlError."""
+    statements = split_script(request.text, request.engine)
+    return statements[0].kind if statements else StatementKind.OTHER
+
+
+def _cannot(request: SqlRequest, kind: StatementKind) -> UnsupportedHereError:
+    word = (request.text.split() or ["nothing"])[0].upper()
+    said = (
+        "EXPLAIN, whose plan would not be the cluster's" if kind is StatementKind.EXPLAIN else word
+    )
+    return UnsupportedHereError(
+        f"The embedded engine does not do {said}.",
+        hint="What a query would read: selfserve sql --explain-cost …; else run it where "
+        f"{request.engine.called} is: selfserve sql … --on aws",
+    )

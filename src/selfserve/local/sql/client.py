@@ -1,0 +1,142 @@
+"""Ask the SQL worker of this machine; it is started if it does not run.
+
+On the path of the shortest query: when the worker is up, nothing heavy is imported.
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from multiprocessing import AuthenticationError
+from multiprocessing.connection import Client, Connection
+
+from selfserve.core.sql.answers import Column, Figures, Progress, Row
+from selfserve.errors import ClusterFailedError
+from selfserve.local.home import Home
+from selfserve.local.sql.messages import Ask, Beat, Cancel, End, Failed, Head, Reply, Rows
+
+_START_DEADLINE_S = 60.0
+
+
+def connect(home: Home) -> Connection:
+    """A connection to the worker; its user closes it.
+
+    Raises:
+        ClusterFailedError: the worker does not start.
+    """
+    found = _try(home)
+    if found is not None:
+        return found
+    with (home.root / "sql.lock").open("w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return _try(home) or _start(home)
+
+
+def _try(home: Home) -> Connection | None:
+    try:
+        port = json.loads(home.sql_worker.read_text(encoding="utf-8"))["port"]
+        connection: Connection = Client(
+            ("127.0.0.1", port), authkey=home.keys().secret_key.encode()
+        )
+    except (OSError, ValueError, KeyError, EOFError, AuthenticationError):
+        return None  # it is gone, and perhaps another program listens there
+    return connection
+
+
+def _start(home: Home) -> Connection:
+    from selfserve.local.lake.service import Service  # noqa: PLC0415  needs psutil
+
+    service = Service("sql", home.root)
+    command = (sys.executable, "-m", "selfserve.local.sql.worker", "--home", str(home.root))
+    home.sql_worker.unlink(missing_ok=True)
+    service.launch(
+        command, os.environ, find_port=lambda pid: _port_of(home, pid), deadline_s=_START_DEADLINE_S
+    )
+    service.leave_running()
+    connection = _try(home)
+    if connection is None:
+        raise ClusterFailedError(
+            "The SQL worker of this machine started, and does not answer.",
+            hint=f"See its log: tail {service.log}",
+        )
+    return connection
+
+
+def _port_of(home: Home, pid: int) -> int | None:
+    try:
+        said = json.loads(home.sql_worker.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return int(said["port"]) if said["pid"] == pid else None
+
+
+class WorkerAnswer:
+    """Implements `core.sql.answers.Answer` with what the worker replies."""
+
+    def __init__(self, connection: Connection, ask: Ask) -> None:
+        self.is_kept = False
+        """Whether all rows are in the file `ask.keep`, after the last batch."""
+        self._connection = connection
+        self._columns: tuple[Column, ...] | None = None
+        self._progress = Progress("QUEUED")
+        self._figures: Figures | None = None
+        self._replies = self._receive()
+        self._connection.send(ask)
+
+    @property
+    def columns(self) -> Sequence[Column]:
+        """Waits until the statement's first rows are there."""
+        while self._columns is None and self._figures is None:
+            self._take(next(self._replies))
+        return self._columns or ()
+
+    def batches(self) -> Iterator[Sequence[Row]]:
+        """All rows, or as many of the first as were asked for."""
+        for reply in self._replies:
+            if isinstance(reply, Rows):
+                yield reply.rows
+            else:
+                self._take(reply)
+
+    def hear(self) -> bool:
+        """Take the next reply, which is there or soon will be; whether it was the last."""
+        for reply in self._replies:
+            self._take(reply)
+            break
+        return self._figures is not None
+
+    def progress(self) -> Progress:
+        """As last heard of."""
+        return self._progress
+
+    def figures(self) -> Figures:
+        """After the last batch."""
+        return self._figures or Figures(0)
+
+    def cancel(self) -> None:
+        """Tell the worker; it ends the statement with an error soon."""
+        with contextlib.suppress(OSError):  # it is gone, and the statement with it
+            self._connection.send(Cancel())
+
+    def _receive(self) -> Iterator[Reply]:
+        while self._figures is None:
+            try:
+                replies = self._connection.recv()
+            except (EOFError, OSError) as error:
+                raise ClusterFailedError(
+                    "The embedded engine died while it was at work, perhaps for lack of memory.",
+                    hint="Run the statement again, or on a cluster: selfserve sql … --on aws",
+                ) from error
+            yield from replies
+
+    def _take(self, reply: Reply) -> None:
+        if isinstance(reply, Failed):
+            raise reply.to_error()
+        if isinstance(reply, Head):
+            self._columns = reply.columns
+        elif isinstance(reply, Beat):
+            self._progress = reply.progress
+        elif isinstance(reply, End):
+            self._figures, self.is_kept = reply.figures, reply.is_kept

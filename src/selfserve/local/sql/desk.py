@@ -1,0 +1,111 @@
+"""One client of the SQL worker: its statements, one after the other, each may be cancelled."""
+
+import contextlib
+import logging
+import threading
+from multiprocessing.connection import Connection
+from typing import Protocol
+
+from selfserve.core.sql.answers import Progress
+from selfserve.embedded.answer import EmbeddedAnswer
+from selfserve.embedded.sql import EmbeddedSql
+from selfserve.errors import SelfserveError
+from selfserve.local.sql.messages import Ask, Beat, Cancel, End, Failed, Head, Reply, Rows
+from selfserve.local.sql.outbox import Outbox
+
+_log = logging.getLogger(__name__)
+
+_BEAT_S = 0.2
+
+
+class _Work(Protocol):
+    """What is being done for the client."""
+
+    def progress(self) -> Progress:
+        """How far it is."""
+
+    def cancel(self) -> None:
+        """End it soon."""
+
+
+class Desk:
+    """Attends to one connection until its client leaves."""
+
+    def __init__(self, connection: Connection, sql: EmbeddedSql) -> None:
+        self._connection = connection
+        self._sql = sql
+        self._outbox = Outbox(connection)
+        self._work: _Work | None = None
+
+    def attend(self) -> None:
+        """Answer what is asked. A client that leaves cancels what it has asked."""
+        with contextlib.suppress(EOFError, OSError):  # it has left
+            while True:
+                message = self._connection.recv()
+                if isinstance(message, Ask):
+                    self._attend_to(message)
+
+    def _attend_to(self, ask: Ask) -> None:
+        done = threading.Event()
+        working = threading.Thread(target=self._answer, args=(ask, done), daemon=True)
+        working.start()
+        try:
+            self._watch(done)
+        finally:
+            while not done.wait(_BEAT_S):  # the client has left
+                self._cancel()
+            working.join()
+
+    def _watch(self, done: threading.Event) -> None:
+        is_cancelled = False
+        while not done.wait(_BEAT_S):
+            if self._connection.poll() and isinstance(self._connection.recv(), Cancel):
+                is_cancelled = True
+            if is_cancelled:
+                self._cancel()  # each time: DuckDB forgets one that comes before it has begun
+            elif self._work is not None:
+                self._outbox.add(Beat(self._work.progress()))
+
+    def _cancel(self) -> None:
+        work = self._work
+        if work is not None:
+            work.cancel()
+
+    def _answer(self, ask: Ask, done: threading.Event) -> None:
+        """Do it, and send what comes of it."""
+        last: Reply
+        try:
+            last = self._export(ask) if ask.export else self._show(ask)
+        except SelfserveError as error:
+            last = Failed.of(error)
+        except OSError as error:  # the pipe, or the client, is gone
+            last = Failed("BadInputError", f"The rows could not be written: {error}", "Try again.")
+        except Exception as error:  # noqa: BLE001  a bug must be told to the client, too
+            _log.exception("a statement failed")
+            said = f"A bug in the embedded engine: {type(error).__name__}: {error}"
+            last = Failed("SelfserveError", said, "See sql.log in the local target's folder.")
+        self._work = None
+        done.set()
+        self._outbox.add_last(last)
+
+    def _show(self, ask: Ask) -> Reply:
+        answer = self._sql.answer(ask.request, keep=ask.keep)
+        self._work = answer
+        if not isinstance(answer, EmbeddedAnswer):
+            self._outbox.add(Head(tuple(answer.columns)))
+            for rows in answer.batches():
+                self._outbox.add(Rows(rows))
+            return End(answer.figures(), is_kept=False)
+        with contextlib.closing(answer):
+            self._outbox.add(Head(tuple(answer.columns)))
+            for rows in answer.batches(most=ask.most):
+                self._outbox.add(Rows(rows))
+            return End(answer.figures(), is_kept=answer.is_kept)
+
+    def _export(self, ask: Ask) -> Reply:
+        if ask.export is None:
+            raise ValueError("nothing is to be exported")
+        export = self._sql.export(ask.request, ask.export.to, ask.export.format)
+        with contextlib.closing(export):
+            self._work = export
+            return End(export.write(), is_kept=False)

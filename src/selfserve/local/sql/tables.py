@@ -1,0 +1,67 @@
+"""The tables of this machine: Hive's metastore, started when there may be any.
+
+A machine on which no job has made a table yet has an empty catalogue, and no JVM is
+started to find that out.
+"""
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from selfserve.core.sql.requests import DEFAULT_SCHEMA
+from selfserve.core.sql.tables import Table
+from selfserve.errors import ClusterFailedError
+from selfserve.local.daemon_client import ensure_running
+from selfserve.local.home import Home
+from selfserve.local.sql.catalogue_client import ask_for_catalogue, has_catalogue
+from selfserve.local.sql.metastore import HiveMetastore
+
+_T = TypeVar("_T")
+
+
+class LocalTables:
+    """Implements `TableCatalogue`. Methods may be called from any thread."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        self._lock = threading.Lock()
+        self._metastore: HiveMetastore | None = None
+
+    def schemas(self) -> Sequence[str]:
+        """See `TableCatalogue.schemas`."""
+        if not self._may_have_tables():
+            return [DEFAULT_SCHEMA]
+        return self.ask(lambda metastore: metastore.schemas())
+
+    def tables(self, schema: str) -> Sequence[str]:
+        """See `TableCatalogue.tables`."""
+        return (
+            self.ask(lambda metastore: metastore.tables(schema)) if self._may_have_tables() else []
+        )
+
+    def find(self, schema: str, name: str) -> Table | None:
+        """See `TableCatalogue.find`."""
+        if not self._may_have_tables():
+            return None
+        return self.ask(lambda metastore: metastore.find(schema, name))
+
+    def ask(self, question: Callable[[HiveMetastore], _T]) -> _T:
+        """Ask the metastore, which is started if need be; once more if it has died since.
+
+        `question` may be asked twice.
+        """
+        metastore = self._connected(None)
+        try:
+            return question(metastore)
+        except ClusterFailedError:
+            return question(self._connected(metastore))
+
+    def _may_have_tables(self) -> bool:
+        return self._metastore is not None or has_catalogue(self._home.root)
+
+    def _connected(self, gone: HiveMetastore | None) -> HiveMetastore:
+        with self._lock:
+            if self._metastore is None or self._metastore is gone:
+                uri = ask_for_catalogue(ensure_running(self._home))
+                self._metastore = HiveMetastore.at(uri)
+            return self._metastore

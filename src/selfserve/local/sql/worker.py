@@ -1,0 +1,126 @@
+"""The SQL worker: DuckDB, warm, for all `selfserve sql` of this machine's user.
+
+Run by `client.py` as `python -m selfserve.local.sql.worker --home FOLDER`. It ends itself
+when the daemon is gone, or nobody has asked for a while.
+"""
+
+import argparse
+import contextlib
+import json
+import logging
+import os
+import shutil
+import socket
+import sys
+import threading
+import time
+from multiprocessing.connection import Connection, Listener
+from pathlib import Path
+
+from selfserve.core.sql.requests import SqlRequest
+from selfserve.embedded.answer import EmbeddedAnswer
+from selfserve.embedded.engine import Engine
+from selfserve.embedded.files import FolderFiles
+from selfserve.embedded.sql import EmbeddedSql
+from selfserve.errors import SelfserveError
+from selfserve.local.home import Home, write_private
+from selfserve.local.lake.folders import Lake
+from selfserve.local.sql.desk import Desk
+from selfserve.local.sql.tables import LocalTables
+
+_log = logging.getLogger("selfserve.local.sql")
+
+IDLE_EXIT_S = 900.0
+_LOOK_S = 1.0
+_LOOPBACK = "127.0.0.1"
+
+
+class Worker:
+    """Takes connections; each has threads of its own (`desk.py`)."""
+
+    def __init__(self, home: Home, sql: EmbeddedSql) -> None:
+        self._home = home
+        self._sql = sql
+        self._lock = threading.Lock()
+        self._clients = 0
+        self._last = time.monotonic()
+
+    def serve(self, listener: Listener) -> None:
+        """Accept clients until the process ends; an unknown one is turned away."""
+        while True:
+            try:
+                connection = listener.accept()
+            except Exception as error:  # noqa: BLE001  a stranger's nonsense must not end it
+                _log.warning("a connection was refused: %r", error)
+                continue
+            _send_at_once(connection)
+            threading.Thread(target=self._attend, args=(connection,), daemon=True).start()
+
+    def idle_s(self) -> float:
+        """For how long nobody has been there; 0 while somebody is."""
+        with self._lock:
+            return 0.0 if self._clients else time.monotonic() - self._last
+
+    def _attend(self, connection: Connection) -> None:
+        with self._lock:
+            self._clients += 1
+        try:
+            Desk(connection, self._sql).attend()
+        finally:
+            connection.close()
+            with self._lock:
+                self._clients -= 1
+                self._last = time.monotonic()
+
+
+def _send_at_once(connection: Connection) -> None:
+    """With Nagle's algorithm on, a reply could wait 40 ms for the client's delayed ACK."""
+    with socket.socket(fileno=os.dup(connection.fileno())) as borrowed:
+        borrowed.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+def _warm_up(sql: EmbeddedSql) -> None:
+    """Load what the first statement would have to wait for."""
+    answer = sql.answer(SqlRequest(text="SELECT 1"))
+    if isinstance(answer, EmbeddedAnswer):
+        with contextlib.closing(answer):
+            for rows in answer.batches():
+                _log.info("ready: %s", rows)
+
+
+def serve(home: Home, *, idle_exit_s: float) -> None:
+    """Serve until nobody needs it any more."""
+    temp = home.root / "sql-temp"
+    shutil.rmtree(temp, ignore_errors=True)  # what a killed worker has left
+    lake = Lake(home.lake)
+    engine = Engine(FolderFiles(lake.path_of), temp_folder=temp)
+    sql = EmbeddedSql(engine, LocalTables(home))
+    _warm_up(sql)
+    worker = Worker(home, sql)
+    with Listener((_LOOPBACK, 0), authkey=home.keys().secret_key.encode()) as listener:
+        port = listener.address[1]
+        threading.Thread(target=worker.serve, args=(listener,), daemon=True).start()
+        write_private(home.sql_worker, json.dumps({"port": port, "pid": os.getpid()}))
+        while worker.idle_s() < idle_exit_s and home.read_daemon() is not None:
+            time.sleep(_LOOK_S)
+    home.sql_worker.unlink(missing_ok=True)
+    shutil.rmtree(temp, ignore_errors=True)
+
+
+def main() -> int:
+    """Run the worker; what goes wrong is in its log, which the client shows."""
+    parser = argparse.ArgumentParser(prog="selfserve-local-sql")
+    parser.add_argument("--home", type=Path, required=True)
+    home = Home(parser.parse_args().home)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    idle_exit_s = float(os.environ.get("SELFSERVE_LOCAL_IDLE_EXIT_S", IDLE_EXIT_S))
+    try:
+        serve(home, idle_exit_s=idle_exit_s)
+    except SelfserveError as error:
+        _log.error("%s %s", error, error.hint)
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,94 @@
+"""Find the way to the engine that is meant, and open it."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from selfserve.core.sql.engines import Engine
+from selfserve.errors import BadInputError, NotFoundError
+from selfserve.usecases.progress import Report
+from selfserve.usecases.sql.book import QueryBook
+from selfserve.usecases.sql.profile_engine import ProfileEngine, find_engine
+from selfserve.usecases.sql.running import SqlSession
+from selfserve.usecases.sql.ways import Facts
+from selfserve.usecases.targets.target import Place, Targets
+
+DEFAULT_PROFILE = "adhoc-presto"
+EMBEDDED = "the embedded engine"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Where:
+    """Which engine is wanted."""
+
+    on: str | None = None
+    """A target, as `--on` names it."""
+    cluster: str | None = None
+    """A cluster's name, or a profile's."""
+
+
+def open_session(targets: Targets, where: Where, *, report: Report) -> SqlSession:
+    """The way to the engine of a cluster or a profile; close its way when done.
+
+    On this machine Trino and Presto are the embedded engine, which needs no cluster.
+
+    Raises:
+        NotFoundError: there is neither such a cluster nor such a profile.
+        BadInputError: nothing there answers SQL.
+    """
+    place = targets.place(where.on)
+    wanted = where.cluster or DEFAULT_PROFILE
+    found = find_engine(wanted)
+    if found is not None and found.engine is None:
+        raise _no_engine(wanted)
+    if place.is_local and found is not None and _is_embedded(found):
+        return _open_local(place, found)
+    from selfserve.usecases.sql.cluster_way import open_cluster
+
+    return open_cluster(targets.open(where.on), wanted, found, report=report)
+
+
+def _is_embedded(found: ProfileEngine) -> bool:
+    return found.engine is not None and found.engine.has_coordinator
+
+
+def _open_local(place: Place, found: ProfileEngine) -> SqlSession:
+    from selfserve.usecases.sql.local_way import LocalWay
+    from selfserve.usecases.targets.clock import SystemClock
+
+    facts = Facts(
+        engine=found.engine or Engine.TRINO,
+        answered_by=EMBEDDED,
+        profile=found.profile,
+        hourly_cost=Decimal(0),
+    )
+    way = LocalWay(facts, place.bucket)
+    book = QueryBook(way.store, place.label)
+    return SqlSession(way=way, book=book, owner=place.user, clock=SystemClock())
+
+
+def open_book(targets: Targets, on: str | None) -> tuple[QueryBook, str]:
+    """The queries of a target, and who this user is there; no engine is started."""
+    place = targets.place(on)
+    if place.is_local:
+        from selfserve.local.daemon_client import local_home
+        from selfserve.local.lake.folder_store import FolderStore
+
+        home = local_home()
+        home.make()
+        return QueryBook(FolderStore(home, place.bucket), place.label), place.user
+    return QueryBook(targets.open(on).store, place.label), place.user
+
+
+def _no_engine(wanted: str) -> BadInputError:
+    return BadInputError(
+        f"Nothing on clusters of {wanted} answers SQL.",
+        hint="Name a profile with Trino, Presto, Hive or Spark: selfserve sql -c adhoc-presto …",
+    )
+
+
+def no_cluster(wanted: str) -> NotFoundError:
+    """The error for a name that is neither a cluster's nor a profile's."""
+    return NotFoundError(
+        f"Neither a running cluster nor a profile is called {wanted}.",
+        hint="See clusters with: selfserve status; profiles with: selfserve profiles",
+    )

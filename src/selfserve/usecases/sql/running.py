@@ -1,0 +1,183 @@
+"""Run one statement along a way: its record, its end, Ctrl-C."""
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+from secrets import token_hex
+from typing import TypeVar
+
+from selfserve.core.sql.answers import Answer
+from selfserve.core.sql.parameters import Parameter
+from selfserve.core.sql.records import QueryRecord, QueryState, make_query_id
+from selfserve.core.sql.requests import SqlRequest
+from selfserve.core.sql.result_format import ResultFormat
+from selfserve.errors import InterruptedByUserError, SelfserveError
+from selfserve.usecases.sql.book import QueryBook
+from selfserve.usecases.sql.sink import Sink
+from selfserve.usecases.sql.ways import Asked, Export, Way, Wish
+from selfserve.usecases.targets.clock import Clock
+
+_T = TypeVar("_T", Asked, Export)
+_HOUR_S = 3600
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SqlSession:
+    """Where statements go, and where they are written down."""
+
+    way: Way
+    book: QueryBook
+    owner: str
+    clock: Clock
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """One statement to run."""
+
+    request: SqlRequest
+    most: int | None = None
+    saved: str | None = None
+    repeats: str | None = None
+    out: str | None = None
+    """Where the rows go, for the record."""
+
+
+def show_query(session: SqlSession, order: Order, show: Callable[[Asked], None]) -> QueryRecord:
+    """Run it, and let `show` read its answer to the end.
+
+    Raises:
+        InterruptedByUserError: Ctrl-C; the engine has been told to stop.
+    """
+    record = _begin(session, order)
+
+    def work(asked: Asked) -> QueryRecord:
+        columns = tuple(asked.columns)
+        show(asked)
+        figures = asked.figures()
+        return replace(
+            record,
+            columns=columns,
+            rows=figures.rows,
+            bytes_read=figures.bytes_read,
+            is_kept=asked.is_kept,
+        )
+
+    wish = Wish(query_id=record.query_id, most=order.most)
+    way = session.way.ask(order.request, wish)
+    return _run(session, record, way, work, answer_of=lambda asked: asked)
+
+
+def export_query(
+    session: SqlSession,
+    order: Order,
+    result_format: ResultFormat,
+    sink: Sink,
+    *,
+    run: Callable[[Export], int] = lambda export: export.run(),
+) -> QueryRecord:
+    """Run a query, and write its rows to `sink`. With `run`, something is done around that.
+
+    Raises: as `show_query` does.
+    """
+    record = _begin(session, order)
+
+    def work(export: Export) -> QueryRecord:
+        rows = run(export)
+        return replace(record, rows=rows, bytes_read=export.answer.figures().bytes_read)
+
+    wish = Wish(query_id=record.query_id)
+    way = session.way.export(order.request, wish, result_format, sink)
+    return _run(session, record, way, work, answer_of=lambda export: export.answer)
+
+
+def _run(
+    session: SqlSession,
+    record: QueryRecord,
+    way: AbstractContextManager[_T],
+    work: Callable[[_T], QueryRecord],
+    *,
+    answer_of: Callable[[_T], Answer],
+) -> QueryRecord:
+    try:
+        with way as started:
+            try:
+                done = work(started)
+            except KeyboardInterrupt as interrupt:
+                _cancel(answer_of(started))
+                raise _interrupted(record) from interrupt
+            except BrokenPipeError:  # whoever read the rows has left
+                _cancel(answer_of(started))
+                raise
+    except BaseException as error:
+        _end(session, _failed(record, error))
+        raise
+    return _end(session, replace(done, state=QueryState.FINISHED))
+
+
+def _cancel(answer: Answer) -> None:
+    """Tell the engine, and wait until it has stopped; a second Ctrl-C leaves at once."""
+    answer.cancel()
+    with suppress(SelfserveError):  # that it was cancelled
+        for _ in answer.batches():
+            pass
+
+
+def _interrupted(record: QueryRecord) -> InterruptedByUserError:
+    return InterruptedByUserError(
+        f"Query {record.query_id} was cancelled.",
+        hint=f"Run it again with: selfserve sql --again {record.query_id}",
+    )
+
+
+def _begin(session: SqlSession, order: Order) -> QueryRecord:
+    facts, request = session.way.facts, order.request
+    now = session.clock.now()
+    record = QueryRecord(
+        query_id=make_query_id(now, token_hex(3)),
+        text=request.text,
+        parameters=_shown(request.parameters),
+        engine=request.engine,
+        answered_by=facts.answered_by,
+        schema=request.schema,
+        cluster=facts.cluster,
+        cluster_id=facts.cluster_id,
+        profile=facts.profile,
+        owner=session.owner,
+        created=now,
+        out=order.out,
+        saved=order.saved,
+        repeats=order.repeats,
+    )
+    session.book.save(record)
+    return record
+
+
+def _shown(parameters: Mapping[str, Parameter]) -> dict[str, tuple[str, str]]:
+    from selfserve.core.sql.parameters import to_typed
+
+    return {name: to_typed(parameter) for name, parameter in parameters.items()}
+
+
+def _failed(record: QueryRecord, error: BaseException) -> QueryRecord:
+    is_stopped = isinstance(error, InterruptedByUserError | KeyboardInterrupt | BrokenPipeError)
+    state = QueryState.CANCELLED if is_stopped else QueryState.FAILED
+    said = str(error) or type(error).__name__
+    return replace(record, state=state, error=said)
+
+
+def _end(session: SqlSession, record: QueryRecord) -> QueryRecord:
+    ended = session.clock.now()
+    cost = _cost(session.way.facts.hourly_cost, record.created, ended)
+    done = replace(record, ended=ended, cost=cost)
+    session.book.save(done)
+    return done
+
+
+def _cost(hourly: Decimal | None, begun: datetime, ended: datetime) -> Decimal | None:
+    if hourly is None:
+        return None
+    seconds = Decimal(max((ended - begun).total_seconds(), 0))
+    return (hourly * seconds / _HOUR_S).quantize(Decimal("0.0001"))

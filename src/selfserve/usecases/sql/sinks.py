@@ -1,0 +1,49 @@
+"""Where `--out` leads: a file of this machine, or an object in S3."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from selfserve.errors import BadInputError
+from selfserve.usecases.sql.out_file import OutFile
+from selfserve.usecases.sql.sink import Sink
+from selfserve.usecases.targets.target import Targets
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+
+@contextmanager
+def open_sink(targets: Targets, on: str | None, out: str, *, force: bool) -> Iterator[Sink]:
+    """A sink that is whole after the block, or not there.
+
+    Raises:
+        BadInputError: nothing can be written there.
+        AwsError: S3 refuses.
+    """
+    if not out.startswith(("s3://", "s3a://", "s3n://")):
+        with OutFile(Path(out), force=force) as sink:
+            yield sink
+        return
+    bucket, _, key = out.partition("://")[2].partition("/")
+    if not bucket or not key or key.endswith("/"):
+        raise BadInputError(
+            f"{out} names no object.", hint="Write bucket and key: --out s3://bucket/result.csv"
+        )
+    from selfserve.aws.s3_stream import S3Upload
+
+    with S3Upload(_s3_client(targets, on), bucket, key, force=force) as upload:
+        yield upload
+
+
+def _s3_client(targets: Targets, on: str | None) -> "S3Client":
+    place = targets.place(on)
+    if place.is_local:
+        from selfserve.local.daemon_client import ensure_running
+        from selfserve.usecases.targets.local_clients import local_clients
+
+        return local_clients(ensure_running()).s3
+    from selfserve.aws.session import make_clients
+
+    return make_clients(place.region).s3
