@@ -2,6 +2,7 @@
 
 import gc
 import os
+import sys
 
 _ALLOCATIONS_BEFORE_COLLECTING = 50_000
 
@@ -12,9 +13,18 @@ def main() -> None:
     gc.set_threshold(_ALLOCATIONS_BEFORE_COLLECTING, *gc.get_threshold()[1:])
     # Looking for plugins of pydantic reads the metadata of every installed package.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    from selfserve.cli.failures import run
+    from selfserve.cli.quick import is_quick, run_quick
+
+    arguments = sys.argv[1:]
+    if is_quick(arguments):
+        run(lambda: run_quick(arguments[1]))
+    run(_run_command)
+
+
+def _run_command() -> None:
     from typer.main import get_command
 
     from selfserve.cli.app import app
-    from selfserve.cli.boundary import run
 
-    run(get_command(app))
+    get_command(app)()

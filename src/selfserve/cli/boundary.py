@@ -5,28 +5,17 @@ exit codes and hints. `run` adds the net for bugs around it; under a test they
 reach the test.
 """
 
-import errno
-import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import typer
 from typer.core import TyperGroup
 
 from selfserve.cli import output
-from selfserve.cli.hints import with_target
+from selfserve.cli.failures import tell
 from selfserve.cli.options import asked_for_debug, given_target
-from selfserve.errors import BadInputError, InterruptedByUserError, SelfserveError
-
-_MACHINE_TROUBLE = {  # the machine's state, not a bug and not the user's typing
-    errno.ENOSPC: "Free some space and run the command again.",
-    errno.EDQUOT: "Your disk quota is used up; free some space.",
-    errno.EROFS: "The file system is read-only.",
-    errno.EACCES: "Check who owns the file.",
-    errno.EPERM: "Check who owns the file.",
-    errno.EMFILE: "Too many open files; raise the limit with: ulimit -n 4096",
-}
+from selfserve.errors import BadInputError, SelfserveError
 
 
 class ErrorBoundary(TyperGroup):
@@ -40,20 +29,9 @@ class ErrorBoundary(TyperGroup):
         """Run the command; a SelfserveError becomes two lines and its exit code."""
         try:
             return super().invoke(ctx)
-        except SelfserveError as error:
-            _fail(error, ctx)
-        except KeyboardInterrupt as error:
-            interrupted = InterruptedByUserError(
-                "Interrupted.", hint="What is running goes on; see it with: selfserve status"
-            )
-            interrupted.__cause__ = error
-            _fail(interrupted, ctx)
-        except BrokenPipeError:  # before OSError, of which it is one
-            _leave_closed_pipe()
-        except OSError as error:
-            if error.errno not in _MACHINE_TROUBLE:
-                raise
-            _fail(_to_bad_input(error), ctx)
+        except (SelfserveError, KeyboardInterrupt, OSError) as error:
+            code = tell(error, on=given_target(ctx), debug=asked_for_debug(ctx))
+            raise typer.Exit(code) from error
 
     def main(
         self,
@@ -84,49 +62,9 @@ class ErrorBoundary(TyperGroup):
         sys.exit(exit_code or 0)
 
 
-def run(command_line: Callable[[], object]) -> None:
-    """Run the command line of this process, whose errors become text; never returns."""
-    try:
-        command_line()
-    except Exception as error:  # noqa: BLE001  the net under everything
-        if _wants_traceback():
-            output.show_traceback(error)
-        output.show_error(
-            f"This is a bug in selfserve: {type(error).__name__}: {error}",
-            "Run it again with --debug, and send what it prints to those who maintain selfserve.",
-        )
-        sys.exit(1)
-
-
-def _fail(error: SelfserveError, ctx: typer.Context) -> None:
-    if asked_for_debug(ctx) or os.environ.get("SELFSERVE_DEBUG"):
-        output.show_traceback(error)
-    output.show_error(str(error), with_target(error.hint, given_target(ctx)))
-    raise typer.Exit(error.exit_code) from error
-
-
-def _to_bad_input(error: OSError) -> SelfserveError:
-    where = f": {error.filename}" if error.filename else ""
-    trouble = BadInputError(
-        f"{error.strerror}{where}.", hint=_MACHINE_TROUBLE.get(error.errno or 0, "")
-    )
-    trouble.__cause__ = error
-    return trouble
-
-
 def _usage_hint(error: typer.TyperException) -> str:
     context = getattr(error, "ctx", None)  # only usage errors have one; their class is private
     path = context.command_path if context is not None else "selfserve"
     if path.endswith(" submit"):
         return f"Arguments of the job itself go after --: {path} JOB -- ARGS; see: {path} --help"
     return f"See: {path} --help"
-
-
-def _wants_traceback() -> bool:
-    return "--debug" in sys.argv or bool(os.environ.get("SELFSERVE_DEBUG"))
-
-
-def _leave_closed_pipe() -> None:
-    """Exit as programs do whose reader is gone (`selfserve logs … | head`), saying nothing."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    sys.exit(141)

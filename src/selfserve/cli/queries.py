@@ -12,6 +12,7 @@ from selfserve.errors import BadInputError
 
 if TYPE_CHECKING:
     from selfserve.core.sql.records import QueryRecord
+    from selfserve.usecases.sql.saved_queries import SavedEntry
 
 _COLUMNS = ("id", "state", "started", "took", "rows", "read", "cost", "owner", "by", "query")
 _WIDTH = 60
@@ -70,28 +71,31 @@ def _list_saved(ctx: typer.Context) -> None:
     this = invocation(ctx)
     found = list_saved()
     if this.output.as_json:
-        this.output.json(
-            [
-                {
-                    "name": one.name,
-                    "description": one.description,
-                    "parameters": {name: str(of.type) for name, of in one.parameters.items()},
-                }
-                for one in found
-            ]
-        )
+        this.output.json([_saved_to_json(entry) for entry in found])
     elif found:
-        rows = [
-            (
-                f"@{one.name}",
-                one.description,
-                ", ".join(f"{n} {of.type}" for n, of in one.parameters.items()),
-            )
-            for one in found
-        ]
-        this.output.table(("query", "description", "parameters"), rows)
+        this.output.table(("query", "description", "parameters"), list(map(_saved_cells, found)))
+        this.output.say("Run one: selfserve sql @NAME --param PARAMETER=VALUE")
     else:
         this.output.say("No saved queries. Put .sql files into a folder: queries/")
+
+
+def _saved_cells(entry: "SavedEntry") -> tuple[str, str, str]:
+    if entry.query is None:
+        return f"@{entry.name}", f"(cannot be read: {entry.problem})", ""
+    wanted = (f"{name} {of.type}" for name, of in entry.query.parameters.items())
+    return f"@{entry.name}", entry.query.description, ", ".join(wanted)
+
+
+def _saved_to_json(entry: "SavedEntry") -> dict[str, object]:
+    query = entry.query
+    return {
+        "name": entry.name,
+        "path": str(entry.path),
+        "where": entry.where,
+        "description": query.description if query else None,
+        "parameters": {n: str(of.type) for n, of in query.parameters.items()} if query else {},
+        "problem": entry.problem or None,
+    }
 
 
 def _to_cells(record: "QueryRecord") -> list[str]:

@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from selfserve.cli.options import Invocation
+from selfserve.cli.invocation import Invocation
 from selfserve.cli.output import shows_data_on_terminal
 from selfserve.cli.sql_progress import progress_of
 from selfserve.cli.sql_table import Stdout, cancelled_on_failure, show_answer, summary
@@ -15,6 +15,7 @@ from selfserve.core.sql.result_format import ResultFormat, format_of_name
 from selfserve.core.sql.script import Statement, StatementKind
 from selfserve.core.sql.tables import TableCatalogue
 from selfserve.errors import BadInputError
+from selfserve.usecases.sql.opening import Where, open_session
 from selfserve.usecases.sql.orders import Ready, Script, make_ready
 from selfserve.usecases.sql.running import Order, SqlSession, export_query, show_query
 from selfserve.usecases.sql.ways import Asked, Export
@@ -180,6 +181,17 @@ class Console:
                 f"--out takes the rows of one query, and here are {len(queries)}.",
                 hint="Run them one by one, each with its own --out.",
             )
+
+
+def run_once(this: Invocation, script: Script) -> None:
+    """Run a script where the configuration says, and show the answers."""
+    with this.progress() as report:
+        session = open_session(this.targets, Where(on=this.on), report=report)
+        report.close()
+        try:
+            Console(this, session, Outlet(None)).run(script, [])
+        finally:
+            session.way.close()
 
 
 _READING = frozenset({StatementKind.QUERY, StatementKind.DML, StatementKind.DDL})

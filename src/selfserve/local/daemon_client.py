@@ -14,27 +14,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 from selfserve.errors import ClusterFailedError
 from selfserve.local.endpoint import LocalEndpoint
-from selfserve.local.home import Home, cannot_write, write_private
+from selfserve.local.home import Home, cannot_write, local_home, write_private
 from selfserve.local.marks import without_marks
 
 _START_DEADLINE_S = 60.0
 _STOP_DEADLINE_S = 45.0
 _POLL_S = 0.05
 _LOCKED_OUT_S = 0.5
-
-
-def local_home() -> Home:
-    """The folder in use: SELFSERVE_LOCAL_HOME, or the user's data folder."""
-    chosen = os.environ.get("SELFSERVE_LOCAL_HOME")
-    if chosen:
-        return Home(Path(chosen).expanduser().resolve())
-    import platformdirs  # noqa: PLC0415  not needed where the variable is set
-
-    return Home(Path(platformdirs.user_data_dir("selfserve")) / "local")
 
 
 def running(home: Home | None = None) -> LocalEndpoint | None:

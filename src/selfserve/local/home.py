@@ -131,6 +131,16 @@ class Home:
             return None
 
 
+def local_home() -> Home:
+    """The folder in use: SELFSERVE_LOCAL_HOME, or the user's data folder."""
+    chosen = os.environ.get("SELFSERVE_LOCAL_HOME")
+    if chosen:
+        return Home(Path(chosen).expanduser().resolve())
+    import platformdirs  # noqa: PLC0415  not needed where the variable is set
+
+    return Home(Path(platformdirs.user_data_dir("selfserve")) / "local")
+
+
 def _new_access_key() -> str:
     return f"{ACCESS_KEY_PREFIX}{secrets.token_hex(_KEY_BYTES // 2).upper()}"
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from selfserve.errors import ClusterFailedError
 from selfserve.local import daemon_client
 from selfserve.local.endpoint import LocalEndpoint
+from selfserve.local.home import local_home
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ def stop() -> bool:
 
 def status() -> LocalStatus:
     """Look, without starting anything."""
-    home = daemon_client.local_home()
+    home = local_home()
     endpoint = daemon_client.running(home)
     buckets = sorted(p.name for p in home.lake.iterdir()) if home.lake.is_dir() else []
     return LocalStatus(
@@ -58,7 +59,7 @@ def reset() -> Path:
 
     Installed Spark versions are kept: they are a cache, not state.
     """
-    home = daemon_client.local_home()
+    home = local_home()
     daemon_client.stop(home)
     if home.root.is_dir():
         shutil.rmtree(home.root)

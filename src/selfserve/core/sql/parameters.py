@@ -19,6 +19,7 @@ from selfserve.core.sql.parameter_types import (
     TYPE_NAMES,
     VARCHAR,
     ParameterType,
+    Scalar,
     Value,
     as_items,
     fitted,

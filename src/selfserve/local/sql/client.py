@@ -15,20 +15,24 @@ from multiprocessing.connection import Client, Connection
 from selfserve.core.sql.answers import Column, Figures, Progress, Row
 from selfserve.errors import ClusterFailedError
 from selfserve.local.home import Home
+from selfserve.local.sql.handshake import prove
 from selfserve.local.sql.messages import Ask, Beat, Cancel, End, Failed, Head, Reply, Rows
 
 _START_DEADLINE_S = 60.0
 
 
 def connect(home: Home) -> Connection:
-    """A connection to the worker; its user closes it.
+    """A connection to the worker; its user closes it. A worker that runs has its daemon.
 
     Raises:
-        ClusterFailedError: the worker does not start.
+        ClusterFailedError: the daemon or the worker does not start.
     """
     found = _try(home)
     if found is not None:
         return found
+    from selfserve.local.daemon_client import ensure_running  # noqa: PLC0415  loads http.client
+
+    ensure_running(home)
     with (home.root / "sql.lock").open("w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         return _try(home) or _start(home)
@@ -37,11 +41,14 @@ def connect(home: Home) -> Connection:
 def _try(home: Home) -> Connection | None:
     try:
         port = json.loads(home.sql_worker.read_text(encoding="utf-8"))["port"]
-        connection: Connection = Client(
-            ("127.0.0.1", port), authkey=home.keys().secret_key.encode()
-        )
-    except (OSError, ValueError, KeyError, EOFError, AuthenticationError):
-        return None  # it is gone, and perhaps another program listens there
+        connection: Connection = Client(("127.0.0.1", port))
+    except (OSError, ValueError, KeyError):
+        return None  # it is gone
+    try:
+        prove(connection, home.keys().secret_key)
+    except (OSError, EOFError, AuthenticationError):
+        connection.close()
+        return None  # another program listens there
     return connection
 
 

@@ -14,6 +14,8 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from multiprocessing import AuthenticationError
 from multiprocessing.connection import Connection, Listener
 from pathlib import Path
 
@@ -26,6 +28,7 @@ from selfserve.errors import SelfserveError
 from selfserve.local.home import Home, write_private
 from selfserve.local.lake.folders import Lake
 from selfserve.local.sql.desk import Desk
+from selfserve.local.sql.handshake import check
 from selfserve.local.sql.tables import LocalTables
 
 _log = logging.getLogger("selfserve.local.sql")
@@ -38,22 +41,17 @@ _LOOPBACK = "127.0.0.1"
 class Worker:
     """Takes connections; each has threads of its own (`desk.py`)."""
 
-    def __init__(self, home: Home, sql: EmbeddedSql) -> None:
-        self._home = home
+    def __init__(self, secret: str, sql: EmbeddedSql) -> None:
+        self._secret = secret
         self._sql = sql
         self._lock = threading.Lock()
         self._clients = 0
         self._last = time.monotonic()
 
     def serve(self, listener: Listener) -> None:
-        """Accept clients until the process ends; an unknown one is turned away."""
+        """Accept clients until the process ends."""
         while True:
-            try:
-                connection = listener.accept()
-            except Exception as error:  # noqa: BLE001  a stranger's nonsense must not end it
-                _log.warning("a connection was refused: %r", error)
-                continue
-            _send_at_once(connection)
+            connection = listener.accept()
             threading.Thread(target=self._attend, args=(connection,), daemon=True).start()
 
     def idle_s(self) -> float:
@@ -62,12 +60,23 @@ class Worker:
             return 0.0 if self._clients else time.monotonic() - self._last
 
     def _attend(self, connection: Connection) -> None:
+        with connection:
+            try:
+                _send_at_once(connection)
+                check(connection, self._secret)
+            except (OSError, EOFError, AuthenticationError) as error:
+                _log.warning("a connection was turned away: %r", error)
+                return
+            with self._present():
+                Desk(connection, self._sql).attend()
+
+    @contextlib.contextmanager
+    def _present(self) -> Iterator[None]:
         with self._lock:
             self._clients += 1
         try:
-            Desk(connection, self._sql).attend()
+            yield
         finally:
-            connection.close()
             with self._lock:
                 self._clients -= 1
                 self._last = time.monotonic()
@@ -96,8 +105,8 @@ def serve(home: Home, *, idle_exit_s: float) -> None:
     engine = Engine(FolderFiles(lake.path_of), temp_folder=temp)
     sql = EmbeddedSql(engine, LocalTables(home))
     _warm_up(sql)
-    worker = Worker(home, sql)
-    with Listener((_LOOPBACK, 0), authkey=home.keys().secret_key.encode()) as listener:
+    worker = Worker(home.keys().secret_key, sql)
+    with Listener((_LOOPBACK, 0), backlog=64) as listener:
         port = listener.address[1]
         threading.Thread(target=worker.serve, args=(listener,), daemon=True).start()
         write_private(home.sql_worker, json.dumps({"port": port, "pid": os.getpid()}))

@@ -12,8 +12,7 @@ from selfserve.core.sql.records import rows_key
 from selfserve.core.sql.requests import SqlRequest
 from selfserve.core.sql.result_format import ResultFormat
 from selfserve.core.sql.tables import TableCatalogue
-from selfserve.local import daemon_client
-from selfserve.local.home import Home
+from selfserve.local.home import Home, local_home
 from selfserve.local.lake.folder_store import FolderStore
 from selfserve.local.sql.client import WorkerAnswer, connect
 from selfserve.local.sql.messages import Ask
@@ -28,11 +27,10 @@ class LocalWay:
     """Implements `Way`. The daemon and the worker are started if need be."""
 
     def __init__(self, facts: Facts, bucket: str) -> None:
-        daemon_client.ensure_running()
         self.facts = facts
-        self.home = daemon_client.local_home()
-        self.store = FolderStore(self.home, bucket)
+        self.home = local_home()
         self._idle: Connection | None = connect(self.home)
+        self.store = FolderStore(self.home, bucket)
 
     @contextmanager
     def ask(self, request: SqlRequest, wish: Wish) -> Iterator[WorkerAnswer]:

@@ -70,7 +70,7 @@ def open_book(targets: Targets, on: str | None) -> tuple[QueryBook, str]:
     """The queries of a target, and who this user is there; no engine is started."""
     place = targets.place(on)
     if place.is_local:
-        from selfserve.local.daemon_client import local_home
+        from selfserve.local.home import local_home
         from selfserve.local.lake.folder_store import FolderStore
 
         home = local_home()

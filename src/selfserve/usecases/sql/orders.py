@@ -3,17 +3,16 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from selfserve.core.sql.engines import Engine
-from selfserve.core.sql.parameters import (
-    Declaration,
-    Parameter,
-    find_placeholders,
-    parse_parameters,
-)
 from selfserve.core.sql.records import QueryRecord
 from selfserve.core.sql.script import Statement, split_script
+from selfserve.core.sql.tokens import TokenKind, scan
 from selfserve.errors import BadInputError
+
+if TYPE_CHECKING:  # most statements have no parameters, and their types are slow to load
+    from selfserve.core.sql.parameters import Declaration, Parameter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +20,7 @@ class Script:
     """Statements, and what is declared of their parameters."""
 
     text: str
-    declared: Mapping[str, Declaration] = field(default_factory=dict)
+    declared: "Mapping[str, Declaration]" = field(default_factory=dict)
     cluster: str | None = None
     """Where it asks to run, if nobody says otherwise."""
     saved: str | None = None
@@ -36,10 +35,14 @@ class Ready:
     """The statements of a script, each with the values that it needs."""
 
     statements: tuple[Statement, ...]
-    parameters: Mapping[str, Parameter]
+    parameters: "Mapping[str, Parameter]"
 
-    def parameters_of(self, statement: Statement, engine: Engine) -> dict[str, Parameter]:
+    def parameters_of(self, statement: Statement, engine: Engine) -> "dict[str, Parameter]":
         """Those that this statement has places for."""
+        if not self.parameters:
+            return {}
+        from selfserve.core.sql.parameters import find_placeholders
+
         used = find_placeholders(statement.text, engine)
         return {name: self.parameters[name] for name in used}
 
@@ -96,7 +99,15 @@ def make_ready(script: Script, given: Sequence[str], engine: Engine) -> Ready:
         raise BadInputError(
             "There is no statement to run.", hint='Write one: selfserve sql "select 1"'
         )
+    if not given and not _has_places(script.text, engine):
+        return Ready(statements, {})
+    from selfserve.core.sql.parameters import find_placeholders, parse_parameters
+
     used = find_placeholders(script.text, engine)
     names = {option.partition("=")[0].partition(":")[0].strip() for option in given}
     earlier = [one for one in script.given if one.partition(":")[0] not in names]
     return Ready(statements, parse_parameters([*earlier, *given], script.declared, used=used))
+
+
+def _has_places(text: str, engine: Engine) -> bool:
+    return any(token.kind is TokenKind.PLACEHOLDER for token in scan(text, engine))

@@ -6,10 +6,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from secrets import token_hex
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from selfserve.core.sql.answers import Answer
-from selfserve.core.sql.parameters import Parameter
 from selfserve.core.sql.records import QueryRecord, QueryState, make_query_id
 from selfserve.core.sql.requests import SqlRequest
 from selfserve.core.sql.result_format import ResultFormat
@@ -18,6 +17,9 @@ from selfserve.usecases.sql.book import QueryBook
 from selfserve.usecases.sql.sink import Sink
 from selfserve.usecases.sql.ways import Asked, Export, Way, Wish
 from selfserve.usecases.targets.clock import Clock
+
+if TYPE_CHECKING:
+    from selfserve.core.sql.parameters import Parameter
 
 _T = TypeVar("_T", Asked, Export)
 _HOUR_S = 3600
@@ -155,7 +157,9 @@ def _begin(session: SqlSession, order: Order) -> QueryRecord:
     return record
 
 
-def _shown(parameters: Mapping[str, Parameter]) -> dict[str, tuple[str, str]]:
+def _shown(parameters: "Mapping[str, Parameter]") -> dict[str, tuple[str, str]]:
+    if not parameters:
+        return {}
     from selfserve.core.sql.parameters import to_typed
 
     return {name: to_typed(parameter) for name, parameter in parameters.items()}
