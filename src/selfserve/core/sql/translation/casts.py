@@ -1,0 +1,222 @@
+"""CAST and TRY_CAST: what Trino accepts as text, how it rounds, how it writes numbers.
+
+Source: https://trino.io/docs/current/functions/conversion.html
+"""
+
+import re
+from collections.abc import Callable
+
+from sqlglot import exp
+
+from selfserve.core.sql.translation.env import Env, translates
+from selfserve.core.sql.translation.literals import decimal_literal
+from selfserve.core.sql.translation.moments import localized
+from selfserve.core.sql.translation.places import unsupported
+from selfserve.core.sql.translation.types import (
+    FLOATS,
+    INTEGERS,
+    UNKNOWN,
+    VARCHAR,
+    Type,
+    duckdb_type,
+    parse_type,
+)
+from selfserve.core.sql.translation.values import Value, coerced, exactly, text_literal
+
+_WHOLE = "[+-]?[0-9]+"
+_NUMBER = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"
+_DATE = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_CLOCK = r"[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,DIGITS})?)?"
+_ZONE = "(UTC|Z|[+-][0-9]{2}:[0-9]{2}|[A-Z][A-Za-z_]+/[A-Z][A-Za-z_]+)"
+# text that Trino reads as this type, and DuckDB the same; anything else fails
+_READABLE = {
+    **dict.fromkeys(INTEGERS, _WHOLE),
+    **dict.fromkeys(FLOATS, f"{_NUMBER}|NaN|[+-]?Infinity"),
+    "decimal": _NUMBER,
+    "boolean": "(?i)t|true|1|f|false|0",
+    "date": _DATE,
+    "timestamp": f"{_DATE}( {_CLOCK})?",
+    "timestamp with time zone": f"{_DATE} {_CLOCK} ?{_ZONE}",
+    "time": _CLOCK,
+}
+_STRFTIME = {0: "", 3: ".%g", 6: ".%f"}
+
+
+@translates(exp.Cast, parts=("this", "to"))
+def _cast(env: Env, node: exp.Cast) -> Value:
+    target = type_of(node.args["to"])
+    value = env.value(node.this)
+    if node.meta.get("start") is None and value.constant is not None:
+        return _typed_literal(env, value, target)
+    return cast(env, value, target)
+
+
+@translates(exp.TryCast, parts=("this", "to"))
+def _try_cast(env: Env, node: exp.TryCast) -> Value:
+    value = env.value(node.this)
+    result = exactly(cast(env.trying(), value, type_of(node.args["to"])))
+    return Value(f"TRY({result.sql})", result.type)
+
+
+def type_of(node: exp.DataType) -> Type:
+    """The type as written in a statement."""
+    type_ = parse_type(node.sql("trino"))
+    if duckdb_type(type_) is None and type_.base != "row":
+        raise unsupported(f"the type {type_}")
+    return type_
+
+
+def _typed_literal(env: Env, value: Value, target: Type) -> Value:
+    """Such as DATE '2026-01-01'."""
+    if target.base == "decimal":
+        return decimal_literal(str(value.constant))
+    return cast(env, value, target)
+
+
+def cast(env: Env, value: Value, target: Type) -> Value:
+    """`value` as CAST(… AS target) gives it.
+
+    Raises:
+        UnsupportedHereError: It is not known to be equal.
+    """
+    source = value.type
+    if source == UNKNOWN or (source == target and source.base != "row"):
+        return coerced(value, target)
+    rule = _RULES.get((_kind(source), _kind(target)))
+    if rule is None:
+        raise unsupported(f"CAST of {source} to {target}")
+    return rule(env, exactly(localized(value)), target)
+
+
+def _kind(type_: Type) -> str:
+    if type_.base in INTEGERS:
+        return "integer"
+    return "float" if type_.base in FLOATS else type_.base
+
+
+def _plain(_env: Env, value: Value, target: Type) -> Value:
+    return Value(f"CAST({value.sql} AS {duckdb_type(target)})", target)
+
+
+def _rounded(_env: Env, value: Value, target: Type) -> Value:
+    return Value(f"CAST(round({value.sql}) AS {duckdb_type(target)})", target)
+
+
+def _by_text(_env: Env, value: Value, target: Type) -> Value:
+    """From the shortest text of a float, as Java's BigDecimal.valueOf does."""
+    return Value(f"CAST(CAST({value.sql} AS VARCHAR) AS {duckdb_type(target)})", target)
+
+
+def _read(env: Env, value: Value, target: Type) -> Value:
+    digits = target.precision or 1
+    pattern = _READABLE[target.base].replace("DIGITS", str(digits))
+    result = f"CAST({value.sql} AS {duckdb_type(target)})"
+    failure = env.fail(f"Cannot cast this text to {target}")
+    literal = value.constant if target.base in {"date", "timestamp"} else None
+    if literal is not None and re.fullmatch(pattern, str(literal)):
+        return Value(result, target)
+    check = f"NOT regexp_full_match({value.sql}, {text_literal(pattern)})"
+    return Value(f"(CASE WHEN {check} THEN {failure} ELSE {result} END)", target)
+
+
+def _written(env: Env, value: Value, target: Type) -> Value:
+    return _fitting(env, Value(f"CAST({value.sql} AS VARCHAR)", VARCHAR), target)
+
+
+def _fitting(env: Env, text: Value, target: Type) -> Value:
+    if target.precision is None:
+        return Value(text.sql, target)
+    failure = env.fail(f"Value cannot be cast to {target}")
+    check = f"length({text.sql}) > {target.precision}"
+    return Value(f"(CASE WHEN {check} THEN {failure} ELSE {text.sql} END)", target)
+
+
+def _float_written(env: Env, value: Value, target: Type) -> Value:
+    if value.type.base == "real":
+        raise unsupported("CAST of real to varchar")
+    number = value.sql
+    plain = f"abs({number}) >= 0.001 AND abs({number}) < 10000000 OR {number} = 0"
+    failure = env.fail("The embedded engine does not write a double this large or small as text")
+    sql = (
+        f"(CASE WHEN {plain} THEN CAST({number} AS VARCHAR) WHEN isnan({number}) THEN 'NaN' "
+        f"WHEN isinf({number}) THEN if({number} > 0, 'Infinity', '-Infinity') "
+        f"WHEN {number} IS NOT NULL THEN {failure} END)"
+    )
+    return _fitting(env, Value(sql, VARCHAR), target)
+
+
+def _shortened(_env: Env, value: Value, target: Type) -> Value:
+    length, known = target.precision, value.type.precision
+    if length is None or (known is not None and known <= length):
+        return Value(value.sql, target)
+    return Value(f"substr({value.sql}, 1, {length})", target)
+
+
+def _moment_written(env: Env, value: Value, target: Type) -> Value:
+    fraction = _STRFTIME.get(value.type.precision or 0)
+    if fraction is None:
+        raise unsupported(f"CAST of {value.type} to varchar")
+    return _fitting(
+        env, Value(f"strftime({value.sql}, '%Y-%m-%d %H:%M:%S{fraction}')", VARCHAR), target
+    )
+
+
+def _to_moment(_env: Env, value: Value, target: Type) -> Value:
+    if (value.type.precision or 0) > (target.precision or 0):
+        raise unsupported(f"CAST of {value.type} to {target}")
+    return _plain(_env, value, target)
+
+
+def _array(env: Env, value: Value, target: Type) -> Value:
+    item = cast(env, Value("x", value.type.items[0]), target.items[0])
+    return Value(f"list_transform({value.sql}, lambda x: {exactly(item).sql})", target)
+
+
+_Rule = Callable[[Env, Value, Type], Value]
+_RULES: dict[tuple[str, str], _Rule] = {
+    **dict.fromkeys(
+        [
+            (a, b)
+            for a in ("integer", "boolean")
+            for b in ("integer", "float", "decimal", "boolean")
+        ],
+        _plain,
+    ),
+    ("decimal", "decimal"): _plain,
+    ("decimal", "integer"): _plain,
+    ("decimal", "float"): _plain,
+    ("float", "float"): _plain,
+    ("float", "integer"): _rounded,
+    ("float", "decimal"): _by_text,
+    **dict.fromkeys(
+        [
+            ("varchar", kind)
+            for kind in (
+                "integer",
+                "float",
+                "decimal",
+                "boolean",
+                "date",
+                "timestamp",
+                "timestamp with time zone",
+                "time",
+            )
+        ],
+        _read,
+    ),
+    **dict.fromkeys(
+        [(kind, "varchar") for kind in ("integer", "boolean", "decimal", "date")], _written
+    ),
+    ("float", "varchar"): _float_written,
+    ("varchar", "varchar"): _shortened,
+    ("timestamp", "varchar"): _moment_written,
+    ("date", "timestamp"): _to_moment,
+    ("date", "timestamp with time zone"): _to_moment,
+    ("timestamp", "timestamp"): _to_moment,
+    ("timestamp", "timestamp with time zone"): _to_moment,
+    ("timestamp with time zone", "timestamp"): _to_moment,
+    ("timestamp with time zone", "timestamp with time zone"): _to_moment,
+    ("timestamp", "date"): _plain,
+    ("timestamp with time zone", "date"): _plain,
+    ("array", "array"): _array,
+}

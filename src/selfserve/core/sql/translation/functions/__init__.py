@@ -1,0 +1,1 @@
+"""Functions by Trino's names: how DuckDB gives the same result."""

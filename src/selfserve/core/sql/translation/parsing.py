@@ -1,0 +1,121 @@
+"""Read a statement of Trino or Presto into sqlglot's tree.
+
+Functions stay as they were written (sqlglot would rename them and change their arguments), so
+that `functions/` has one table by Trino's names and messages can repeat the user's words.
+"""
+
+from functools import cache
+from typing import NoReturn
+
+from sqlglot import exp
+from sqlglot.dialects.dialect import Dialect
+from sqlglot.dialects.trino import Trino
+from sqlglot.errors import ParseError, TokenError
+from sqlglot.parsers.trino import TrinoParser
+from sqlglot.tokenizer_core import Token, TokenType
+
+from selfserve.core.sql.translation.places import unsupported, wrong_at
+
+_KEPT = ("CAST", "TRY_CAST", "EXTRACT", "TRIM", "SUBSTRING", "POSITION", "LISTAGG")
+
+
+class _PlacedError(ParseError):
+    def __init__(self, what: str, token: Token | None) -> None:
+        super().__init__(what)
+        self.what = what
+        self.token = token
+
+
+class _Parser(TrinoParser):
+    FUNCTIONS = {}  # noqa: RUF012 (the base class's own way)
+    FUNCTION_PARSERS = {name: TrinoParser.FUNCTION_PARSERS[name] for name in _KEPT}  # noqa: RUF012
+
+    def raise_error(self, message: str, token: Token | None = None) -> NoReturn:
+        """Keep the token: sqlglot's own error has only the column of its end."""
+        if token is None and self._curr and message.startswith(("Required", "Expecting")):
+            token = self._curr
+        raise _PlacedError(message, token or self._curr or None)
+
+
+@cache
+def _dialect() -> Dialect:
+    dialect = Trino()
+    dialect.INDEX_OFFSET = 0  # leave x[1] alone
+    return dialect
+
+
+def parse(text: str) -> exp.Expr:
+    """The one statement in `text`.
+
+    Raises:
+        SqlError: It is no statement, or more than one.
+        UnsupportedHereError: It is not a query.
+    """
+    tokens = _tokens(text)
+    while tokens and tokens[-1].token_type == TokenType.SEMICOLON:
+        tokens.pop()
+    end = next((t for t in tokens if t.token_type == TokenType.SEMICOLON), None)
+    if end:
+        following = tokens[tokens.index(end) + 1]
+        raise wrong_at(
+            "a second statement begins here", text, following.start, following.end,
+            hint="Give one statement at a time; put several into files.",
+        )  # fmt: skip
+    if not tokens:
+        raise wrong_at("there is no statement", text, -1, -1, hint='Try: selfserve sql "select 1"')
+    return _parsed(tokens, text)
+
+
+def _parsed(tokens: list[Token], text: str) -> exp.Expr:
+    try:
+        statements = _Parser(dialect=_dialect()).parse(tokens, text)
+    except _PlacedError as error:
+        raise _syntax_error(error, text) from error
+    except RecursionError as error:
+        raise unsupported("a statement nested this deep") from error
+    statement = statements[0] if statements else None
+    if not isinstance(statement, exp.Expr):
+        raise wrong_at("there is no statement", text, -1, -1)
+    if not isinstance(statement, (exp.Query, exp.Values)):
+        raise unsupported(
+            f"{tokens[0].text.upper()} (it reads tables with SELECT, and that is all)"
+        )
+    return statement
+
+
+def _syntax_error(error: _PlacedError, text: str) -> Exception:
+    token = error.token
+    if token is None or not token.text:
+        last = len(text.rstrip()) - 1
+        return wrong_at("the statement ends too early", text, last, last)
+    what = f"{text[token.start : token.end + 1]!r} is not expected here"
+    if error.what == "Expecting )":
+        what = f"a closing bracket is missing before {text[token.start : token.end + 1]!r}"
+    return wrong_at(what, text, token.start, token.end)
+
+
+def _tokens(text: str) -> list[Token]:
+    try:
+        return _dialect().tokenize(text)
+    except TokenError as error:
+        start = _unclosed(text)
+        raise wrong_at(
+            f"what begins with {text[start]} does not end" if start >= 0 else str(error),
+            text, start, start,
+        ) from error  # fmt: skip
+
+
+def _unclosed(text: str) -> int:
+    """Where the string, quoted name or comment begins that has no end; -1 if all have one."""
+    closers = {"'": "'", '"': '"', "--": "\n", "/*": "*/"}
+    at = 0
+    while at < len(text):
+        opener = next((o for o in closers if text.startswith(o, at)), None)
+        if opener is None:
+            at += 1
+            continue
+        end = text.find(closers[opener], at + len(opener))
+        if end < 0:
+            return -1 if opener == "--" else at
+        at = end + len(closers[opener])
+    return -1
