@@ -153,8 +153,8 @@ def test_a_place_in_a_statement_that_is_executed_at_once_is_the_users(
     trino: Coordinator, server: TrinoServer
 ) -> None:
     long = "SELECT nix FROM t WHERE a = ?\n-- " + "x" * 7000
-    said = "line 1:27: Column 'nix' cannot be resolved"  # 19 for what stands before the statement
-    error = QueryError("COLUMN_NOT_FOUND", said, place=(1, 27))
+    said = "line 2:8: Column 'nix' cannot be resolved"
+    error = QueryError("COLUMN_NOT_FOUND", said, place=(2, 8))
     server.scripted[long] = Scripted(then=error)
 
     with pytest.raises(SqlError) as raised:

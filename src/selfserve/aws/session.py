@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sts import STSClient
 
+    from selfserve.aws.ssm import SsmClient
+
 _CONNECT_TIMEOUT_S = 5
 _READ_TIMEOUT_S = 60  # RunJobFlow with many steps takes EMR several seconds
 _ATTEMPTS = 5  # EMR's rates are tiny (one call in two seconds), so throttling is ordinary
@@ -84,6 +86,11 @@ class Clients:
     def sts(self) -> "STSClient":
         """STS, for the account's id. It is always AWS's own: the local endpoint has none."""
         return cast("STSClient", self._make("sts", self._config()))
+
+    @cached_property
+    def ssm(self) -> "SsmClient":
+        """Systems Manager, for sessions to nodes. Always AWS's own, as `sts` is."""
+        return cast("SsmClient", self._make("ssm", self._config()))
 
     def _make(self, service: str, config: Config, endpoint_url: str | None = None) -> BaseClient:
         with _client_errors(service.upper()):

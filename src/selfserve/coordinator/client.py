@@ -63,7 +63,7 @@ class CoordinatorAnswer:
 
     def __init__(self, coordinator: Coordinator, statement: str, prepared: Prepared) -> None:
         self._asked = Asked(
-            coordinator.engine.called, coordinator.cluster, statement, prepared.shift
+            coordinator.engine.called, coordinator.cluster, statement, prepared.lines_before
         )
         self._text = prepared.text
         self._http = CoordinatorSession(

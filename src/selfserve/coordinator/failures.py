@@ -61,8 +61,8 @@ class Asked:
     """The cluster's name, for commands to paste."""
     statement: str
     """As the user wrote it."""
-    shift: tuple[int, int] = (0, 0)
-    """Lines, and columns of the first line, by which the engine saw it moved."""
+    lines_before: int = 0
+    """Of what was sent before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +131,8 @@ def _user_error(error: EngineError, asked: Asked) -> SqlError:
     hint = _hint(error.name, asked)
     if error.place is None:
         return SqlError(what, hint=hint)
-    (line, column), (lines, columns) = error.place, asked.shift
-    line, column = line - lines, column - columns if line - lines == 1 else column
+    line, column = error.place
+    line -= asked.lines_before
     length = len(_word_at(asked.statement, line, column))
     return sql_error(what, asked.statement, line=line, column=column, length=length, hint=hint)
 

@@ -16,7 +16,9 @@ from selfserve.errors import BadInputError
 
 _NAME = "selfserve"
 _HEADER_BYTES = 6_000  # of 8,192; the rest is for the other headers
-_IMMEDIATE = "EXECUTE IMMEDIATE "
+# The line end keeps the statement in columns of its own: Trino adds the literal's column to
+# those of syntax errors, and in every line, if the literal stands in the first.
+_IMMEDIATE = "EXECUTE IMMEDIATE\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +28,8 @@ class Prepared:
     text: str
     statements: Mapping[str, str] = field(default_factory=dict)
     """Prepared statements by name, for the header."""
-    shift: tuple[int, int] = (0, 0)
-    """By how many lines, and columns of the first line, the engine sees the statement moved."""
+    lines_before: int = 0
+    """How many lines of the text come before the statement."""
 
 
 def prepare(statement: str, parameters: Sequence[object], *, engine: Engine) -> Prepared:
@@ -47,5 +49,4 @@ def prepare(statement: str, parameters: Sequence[object], *, engine: Engine) -> 
             hint="Shorten the statement, or write the values into it.",
         )
     quoted = statement.replace("'", "''")
-    shift = (0, len(_IMMEDIATE) + 1)
-    return Prepared(f"{_IMMEDIATE}'{quoted}' USING {values}", shift=shift)
+    return Prepared(f"{_IMMEDIATE}'{quoted}' USING {values}", lines_before=1)

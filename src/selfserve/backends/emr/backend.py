@@ -102,13 +102,13 @@ class EmrBackend:
 
     def describe(self, cluster_id: str) -> Cluster:
         """What EMR knows of one cluster. Raises NotFoundError."""
-        with _emr_errors(f"describing {cluster_id}"):
+        with emr_errors(f"describing {cluster_id}"):
             response = self._clients.emr.describe_cluster(ClusterId=cluster_id)
         return from_describe_cluster(response["Cluster"])
 
     def nodes(self, cluster_id: str) -> list[NodeCount]:
         """Capacity by role, as provisioned and as requested. Raises NotFoundError."""
-        with _emr_errors(f"listing the nodes of {cluster_id}"):
+        with emr_errors(f"listing the nodes of {cluster_id}"):
             try:
                 return self._fleets(cluster_id)
             except ClientError as error:
@@ -129,7 +129,7 @@ class EmrBackend:
         }
         _refuse_bad_request("AddJobFlowSteps", request)
         doing = f"adding a step to {cluster_id}"
-        with _emr_errors(doing, once=True):
+        with emr_errors(doing, once=True):
             response = self._clients.emr_once.add_job_flow_steps(**request)
         if len(response.get("StepIds", [])) != len(steps):
             raise _no_ids_in_answer(doing)
@@ -142,14 +142,14 @@ class EmrBackend:
         request: ListStepsInputPaginateTypeDef = {"ClusterId": cluster_id}
         if states:
             request["StepStates"] = [state.value for state in states]
-        with _emr_errors(f"listing the steps of {cluster_id}"):
+        with emr_errors(f"listing the steps of {cluster_id}"):
             pages = self._clients.emr.get_paginator("list_steps").paginate(**request)
             replies = (reply for page in pages for reply in page["Steps"])
             return [from_step(reply) for reply in islice(replies, most)]
 
     def describe_step(self, cluster_id: str, step_id: str) -> Step:
         """Raises NotFoundError."""
-        with _emr_errors(f"describing step {step_id} of {cluster_id}"):
+        with emr_errors(f"describing step {step_id} of {cluster_id}"):
             response = self._clients.emr.describe_step(ClusterId=cluster_id, StepId=step_id)
         if not response.get("Step"):
             raise _not_found(f"No step {step_id} on {cluster_id}.")
@@ -161,7 +161,7 @@ class EmrBackend:
         EMR answers a step that is over with a FAILED entry, not with an error.
         """
         for some in _chunks(step_ids, _STEPS_PER_CANCEL):
-            with _emr_errors(f"cancelling steps of {cluster_id}"):
+            with emr_errors(f"cancelling steps of {cluster_id}"):
                 self._clients.emr.cancel_steps(ClusterId=cluster_id, StepIds=some)
 
     def terminate(self, cluster_ids: Sequence[str]) -> None:
@@ -195,13 +195,13 @@ class EmrBackend:
             "ManagedScalingPolicy": to_managed_scaling_policy(scaling),
         }
         _refuse_bad_request("PutManagedScalingPolicy", request)
-        with _emr_errors(f"resizing {cluster_id}"):
+        with emr_errors(f"resizing {cluster_id}"):
             self._clients.emr.put_managed_scaling_policy(**request)
 
     def _terminate_chunk(self, cluster_ids: Sequence[str]) -> Iterator[SelfserveError]:
         """End up to ten clusters with one call, or one by one if EMR refuses the call."""
         try:
-            with _emr_errors(f"ending {', '.join(cluster_ids)}"):
+            with emr_errors(f"ending {', '.join(cluster_ids)}"):
                 self._clients.emr.terminate_job_flows(JobFlowIds=cluster_ids)
         except NoAnswerError:
             raise  # after so many attempts, nobody would answer for the others either
@@ -240,7 +240,7 @@ def _refuse_bad_request(operation: str, request: Mapping[str, object]) -> None:
 
 
 @contextmanager
-def _emr_errors(doing: str, *, once: bool = False) -> Iterator[None]:
+def emr_errors(doing: str, *, once: bool = False) -> Iterator[None]:
     """Like `aws_errors`, and tells apart what EMR says in sentences only."""
     with aws_errors(doing, once=once):
         try:
