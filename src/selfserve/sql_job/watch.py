@@ -55,9 +55,11 @@ def read_figures(spark: SparkSession) -> dict[str, int | None]:
         context.listenerBus().waitUntilEmpty()
         stages = _stages(spark, context.statusStore())
         tried_twice = any(stage.numFailedTasks() or stage.numKilledTasks() for stage in stages)
+        read = sum(stage.inputBytes() for stage in stages)
         return {
-            "bytes_read": sum(stage.inputBytes() for stage in stages),
-            "rows_read": sum(stage.inputRecords() for stage in stages),
+            "bytes_read": read,
+            # Without bytes they are not from storage: those of range(), say, count, too.
+            "rows_read": sum(stage.inputRecords() for stage in stages) if read else 0,
             "rows": None if tried_twice else sum(stage.outputRecords() for stage in stages),
         }
     except Exception:  # noqa: BLE001  a Spark that is shaped otherwise; the result is there

@@ -18,14 +18,9 @@ _SPARK_PLACE = re.compile(
 _SPARK_PLAN = re.compile(r"\n+(== SQL|'?\w+ \[|\+- |'\w+).*", re.DOTALL)
 _CODE = re.compile(r"^\s*\[[A-Z_0-9.]+\] ")
 _HIVE_PLACE = re.compile(r"(?i)\bline (\d+):(\d+) ")
-_HIVE_FAILED = re.compile(r"^FAILED: (?:(\w+) )?(.+)$", re.MULTILINE)
+_HIVE_FAILED = re.compile(r"^FAILED: (?:(\w+Exception) )?(.+)$", re.MULTILINE)
 _HIVE_CODE = re.compile(r"^\[Error \d+\]: ")
-_OF_SQL_CLI = re.compile(
-    r"^(?:Error in query: )?((?:\[[A-Z_0-9.]+\] )?\S.*?"
-    r"(?:\(line \d+, pos \d+\)|; line \d+ pos \d+).*)",
-    re.MULTILINE | re.DOTALL,
-)
-_QUOTED = re.compile(r"`([^`]+)`|'([^']+)'")
+_SPARK_STARTS = re.compile(r"^(?:Error in query: )?(?=\[[A-Z_0-9.]+\] )", re.MULTILINE)
 _STATEMENTS_OWN = {"ParseException", "AnalysisException", "SemanticException"}
 
 
@@ -67,8 +62,7 @@ def hive_complaint(log: str) -> Complaint | None:
     """What Hive's client, or Spark's in its place, has printed; None: nothing of the kind."""
     failed = _HIVE_FAILED.search(log)
     if failed is None:
-        of_spark = _OF_SQL_CLI.search(log)
-        return spark_complaint("AnalysisException", of_spark[1]) if of_spark else None
+        return _complaint_of_spark_sql(log)
     said = _HIVE_CODE.sub("", failed[2]).strip()
     found = _HIVE_PLACE.search(said)
     is_statements = failed[1] in _STATEMENTS_OWN
@@ -76,6 +70,17 @@ def hive_complaint(log: str) -> Complaint | None:
         return Complaint(said, is_statements=is_statements)
     what = (said[: found.start()] + said[found.end() :]).strip()
     return Complaint(_capital(what), int(found[1]), int(found[2]) + 1)
+
+
+def _complaint_of_spark_sql(log: str) -> Complaint | None:
+    """What stands between Spark's own lines, from its code to the place."""
+    starts = [found.end() for found in _SPARK_STARTS.finditer(log)]
+    place = _SPARK_PLACE.search(log)
+    if place is None:
+        return spark_complaint("AnalysisException", log[starts[-1] :]) if starts else None
+    line_start = log.rfind("\n", 0, place.start()) + 1
+    start = max((start for start in starts if start < place.start()), default=line_start)
+    return spark_complaint("AnalysisException", log[start : place.end()])
 
 
 def to_error(complaint: Complaint, text: str, place: Place = as_written) -> SelfserveError:

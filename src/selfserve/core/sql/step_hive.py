@@ -73,7 +73,8 @@ def write_script(text: str, *, schema: str, rows_uri: str) -> HiveScript:
         edits.extend(aliases)
     statement = Edited(text, edits)
     quoted = schema.replace("`", "``")
-    return HiveScript(f"USE `{quoted}`;\n{statement.text}\n;\n", output, names, statement)
+    # In one line: Spark's client would count the line break as the statement's first line.
+    return HiveScript(f"USE `{quoted}`;{statement.text}\n;\n", output, names, statement)
 
 
 def _without_comments(text: str, tokens: Sequence[Token]) -> Iterator[Edit]:

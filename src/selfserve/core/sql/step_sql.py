@@ -10,17 +10,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from selfserve.core.naming import S3_PREFIX
 from selfserve.core.sql.answers import Column
 from selfserve.core.sql.hive_types import to_trino_type
+from selfserve.core.sql.records import query_prefix
 
 _PART = re.compile(r"(?:part-)?(\d+)(?:-.*-c|_)(\d+)")
 _TIMESTAMP = re.compile(r"\btimestamp\(3\)")
-
-
-def query_prefix(query_id: str) -> str:
-    """S3 prefix of everything that belongs to one query; ends with a slash."""
-    return f"{S3_PREFIX}queries/{query_id}/"
 
 
 def rows_prefix(query_id: str) -> str:

@@ -68,6 +68,8 @@ class StepAnswer(ABC):
     def batches(self) -> Iterator[Sequence[Row]]:
         """All rows, in their order; a file at a time is held, and of it some rows."""
         for batch in self._result().rows:
+            if self._is_cancelled.is_set():
+                raise _cancelled()
             self._count += len(batch)
             yield batch
         self._has_been_read = True
@@ -83,9 +85,11 @@ class StepAnswer(ABC):
         return Figures(known or 0, bytes_read=settled.bytes_read, rows_read=settled.rows_read)
 
     def cancel(self) -> None:
-        """Cancel the run, and wait until it is over; nothing, once there is a result."""
-        if self._settled is None and not self._is_cancelled.is_set():
-            self._is_cancelled.set()
+        """Cancel the run, and wait until it is over; with a result there, only stop reading."""
+        if self._is_cancelled.is_set():
+            return
+        self._is_cancelled.set()
+        if self._settled is None:
             cancel(self._target, self.run, report=self._report)
 
     def _result(self) -> Settled:

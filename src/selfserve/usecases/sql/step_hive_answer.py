@@ -57,7 +57,7 @@ class HiveAnswer(StepAnswer):
         if not stored.has_files:  # Hive writes none for no rows
             return Settled(tuple(Column(name, "unknown") for name in names or ()), iter(()))
         columns = stored.columns(names)
-        return Settled(columns, stored.batches(columns, _TIME_ZONE))
+        return Settled(columns, stored.batches(columns, _TIME_ZONE), count=stored.count())
 
     def _explain(self) -> SelfserveError | None:
         """What Hive itself says was wrong."""

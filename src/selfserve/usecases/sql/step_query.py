@@ -3,15 +3,21 @@
 So it has a record, a lease, output and a cost as any other run, and `cancel` and `why` know it.
 """
 
+from dataclasses import dataclass, replace
+
 from selfserve.core.package import Upload
 from selfserve.core.program import JobKind, Program
+from selfserve.core.run import Submission
+from selfserve.core.sql.binding import bind_literals
 from selfserve.core.sql.engines import Engine
+from selfserve.core.sql.records import query_prefix
 from selfserve.core.sql.requests import SqlRequest
 from selfserve.core.sql.step_hive import HiveScript, write_script
-from selfserve.core.sql.step_sql import query_prefix, rows_prefix, write_order
-from selfserve.usecases.packages.packaging import Bench, Package
+from selfserve.core.sql.step_sql import rows_prefix, write_order
+from selfserve.usecases.cancel import cancel_unplaced
+from selfserve.usecases.packages.packaging import Bench
 from selfserve.usecases.placement.destination import Destination, Joining, LoadProfile
-from selfserve.usecases.placement.placing import OnPrepared, Placing, Prepared
+from selfserve.usecases.placement.placing import Placing, Prepared
 from selfserve.usecases.progress import Report, quiet
 from selfserve.usecases.sql.step_answer import StepAnswer
 from selfserve.usecases.sql.step_hive_answer import HiveAnswer
@@ -30,14 +36,13 @@ def start_step_query(
     cluster: str,
     load_profile: LoadProfile,
     query_id: str,
-    on_prepared: OnPrepared = lambda _: None,
     report: Report = quiet,
 ) -> StepAnswer:
     """Hand one statement to a cluster, and return at once; the answer waits when it is read.
 
-    `cluster` is the name or id of a live cluster, or else of a profile; see `submit`. The text
-    of `request` has literals for its parameters. What belongs to the query is below
-    `query_prefix(query_id)` in the target's bucket; an id is used once.
+    `cluster` is the name or id of a live cluster, or else of a profile; see `submit`. What
+    belongs to the query is below `query_prefix(query_id)` in the target's bucket; an id is
+    used once. Ctrl-C while EMR is asked ends a cluster that was asked for.
 
     Raises:
         SqlError: a string, a quoted name or a comment in it is not closed.
@@ -45,51 +50,80 @@ def start_step_query(
         NotFoundError: there is neither such a cluster nor such a profile.
         OutcomeUnknownError: EMR's answer was lost, and the run has not appeared.
     """
-    rows_uri = f"s3://{target.bucket}/{rows_prefix(query_id)}"
-    script = None
-    if request.engine is Engine.HIVE:
-        script = write_script(request.text, schema=request.schema, rows_uri=rows_uri)
+    text = bind_literals(request.text, request.parameters, request.engine)
+    plan = _Plan(target, text, request.schema, query_id, report)
+    is_hive = request.engine is Engine.HIVE
+    script = plan.script() if is_hive else None
 
     def prepare(destination: Destination, run_id: str) -> Prepared:
         if script is not None:
-            package = _hive_package(target, script, query_id)
-        else:
-            bench = Bench(target.bucket, target.cache, report)
-            package = package_job(f"query {query_id}", destination, bench)
-        is_spark = script is None
-        submission = draft(
-            target,
-            package.program,
-            destination,
-            run_id=run_id,
-            created=target.clock.now(),
-            args=(_order(target, request, query_id),) if is_spark else (),
-            flags=SPARK_FLAGS if is_spark else (),
-            secret_refs=(),
-        )
-        return submission, package.uploads
+            return plan.hive_run(script, destination, run_id)
+        return plan.spark_run(destination, run_id)
 
-    run = Placing(
+    prepared: list[Submission] = []
+    placing = Placing(
         target=target,
         wanted=cluster,
         prepare=prepare,
         load_profile=load_profile,
         joining=Joining.IF_POSSIBLE,
-        on_prepared=on_prepared,
+        on_prepared=prepared.append,
         report=report,
-    ).place()
+    )
+    try:
+        run = placing.place()
+    except KeyboardInterrupt:
+        if prepared:
+            cancel_unplaced(target, prepared[-1], report=report)
+        raise
     if script is not None:
-        return HiveAnswer(target, run, request.text, script, query_id=query_id, report=report)
-    return SparkAnswer(target, run, request.text, query_id=query_id, report=report)
+        return HiveAnswer(target, run, text, script, query_id=query_id, report=report)
+    return SparkAnswer(target, run, text, query_id=query_id, report=report)
 
 
-def _order(target: Target, request: SqlRequest, query_id: str) -> str:
-    folder = f"s3://{target.bucket}/{query_prefix(query_id)}"
-    return write_order(request.text, schema=request.schema, folder=folder)
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """A statement on its way, and where its result goes."""
 
+    target: Target
+    text: str
+    schema: str
+    query_id: str
+    report: Report
 
-def _hive_package(target: Target, script: HiveScript, query_id: str) -> Package:
-    body = script.text.encode()
-    upload = Upload(f"{query_prefix(query_id)}{_SCRIPT_NAME}", len(body), body=body)
-    program = Program(JobKind.SQL, f"query {query_id}", upload.uri(target.bucket))
-    return Package(program, (upload,))
+    def script(self) -> HiveScript:
+        """What Hive is to run."""
+        rows_uri = f"s3://{self.target.bucket}/{rows_prefix(self.query_id)}"
+        return write_script(self.text, schema=self.schema, rows_uri=rows_uri)
+
+    def hive_run(self, script: HiveScript, destination: Destination, run_id: str) -> Prepared:
+        """The run of a script."""
+        body = script.text.encode()
+        upload = Upload(f"{query_prefix(self.query_id)}{_SCRIPT_NAME}", len(body), body=body)
+        program = Program(JobKind.SQL, self._name, upload.uri(self.target.bucket))
+        return self._draft(program, destination, run_id), (upload,)
+
+    def spark_run(self, destination: Destination, run_id: str) -> Prepared:
+        """The run of our program."""
+        bench = Bench(self.target.bucket, self.target.cache, self.report)
+        package = package_job(self._name, destination, bench)
+        folder = f"s3://{self.target.bucket}/{query_prefix(self.query_id)}"
+        order = write_order(self.text, schema=self.schema, folder=folder)
+        submission = self._draft(package.program, destination, run_id)
+        return replace(submission, args=(order,), flags=SPARK_FLAGS), package.uploads
+
+    @property
+    def _name(self) -> str:
+        return f"query {self.query_id}"
+
+    def _draft(self, program: Program, destination: Destination, run_id: str) -> Submission:
+        return draft(
+            self.target,
+            program,
+            destination,
+            run_id=run_id,
+            created=self.target.clock.now(),
+            args=(),
+            flags=(),
+            secret_refs=(),
+        )

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from selfserve.core.cluster import Step
+from selfserve.core.cluster import Step, StepState
 from selfserve.core.sql.answers import Progress
 from selfserve.core.sql.step_errors import data_error, spark_complaint, to_error
 from selfserve.core.sql.step_sql import (
@@ -33,7 +33,8 @@ class SparkAnswer(StepAnswer):
         self._query_id = query_id
 
     def _look(self, step: Step) -> Settled | None:
-        body = self._target.store.get(outcome_key(self._query_id)) if step.started else None
+        has_begun = step.state is not StepState.PENDING
+        body = self._target.store.get(outcome_key(self._query_id)) if has_begun else None
         if body is None:
             self._progress = self._read_progress(step)
             return None
@@ -54,7 +55,8 @@ class SparkAnswer(StepAnswer):
         )
 
     def _read_progress(self, step: Step) -> Progress:
-        body = self._target.store.get(progress_key(self._query_id)) if step.started else None
+        is_at_work = step.state is StepState.RUNNING
+        body = self._target.store.get(progress_key(self._query_id)) if is_at_work else None
         counts: dict[str, Any] = json.loads(body) if body else {}  # as the program wrote it
         return Progress(step.state, counts.get("tasks_done"), counts.get("tasks"))
 
