@@ -225,6 +225,12 @@ def test_the_tokens_of_any_text_are_that_text(engine: Engine, text: str) -> None
     assert joined == text or text[len(joined)] in "'\"`/"
 
 
+def test_the_lines_of_a_long_script_are_right() -> None:
+    statements = split_script("select 1;\n\n" * 1000, TRINO)
+
+    assert [statement.line for statement in statements] == list(range(1, 2000, 2))
+
+
 def test_splitting_loads_nothing_heavy() -> None:
     program = (
         "import sys; from selfserve.core.sql.script import split_script\n"

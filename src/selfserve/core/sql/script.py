@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from selfserve.core.sql.engines import Engine
-from selfserve.core.sql.tokens import Token, TokenKind, place_of, scan
+from selfserve.core.sql.tokens import Token, TokenKind, scan
 
 
 class StatementKind(StrEnum):
@@ -63,7 +63,13 @@ def split_script(text: str, engine: Engine) -> tuple[Statement, ...]:
     Raises:
         SqlError: a string, a quoted name or a comment is not closed.
     """
-    return tuple(_statement(text, tokens) for tokens in _pieces(text, engine))
+    statements = []
+    line, at = 1, 0
+    for tokens in _pieces(text, engine):
+        start = tokens[0].start
+        line, at = line + text.count("\n", at, start), start
+        statements.append(_statement(text, tokens, line))
+    return tuple(statements)
 
 
 def _pieces(text: str, engine: Engine) -> Iterator[Sequence[Token]]:
@@ -118,14 +124,13 @@ class _Block:
         return first == "begin" or (first in {"create", "with"} and "function" in others)
 
 
-def _statement(text: str, tokens: Sequence[Token]) -> Statement:
-    first, last = tokens[0], tokens[-1]
-    line, column = place_of(text, first.start)
+def _statement(text: str, tokens: Sequence[Token], line: int) -> Statement:
+    start, last = tokens[0].start, tokens[-1]
     return Statement(
-        text=text[first.start : last.start + len(last.text)],
+        text=text[start : last.start + len(last.text)],
         kind=_kind([token for token in tokens if token.is_significant]),
         line=line,
-        column=column,
+        column=start - text.rfind("\n", 0, start),
     )
 
 

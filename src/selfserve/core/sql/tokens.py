@@ -32,6 +32,9 @@ class TokenKind(StrEnum):
     """One character of anything else."""
 
 
+_UNNOTICED = frozenset({TokenKind.SPACE, TokenKind.COMMENT})
+
+
 class Token(NamedTuple):
     """A piece of SQL, and where it starts, counted from 0."""
 
@@ -42,7 +45,7 @@ class Token(NamedTuple):
     @property
     def is_significant(self) -> bool:
         """Whether an engine would notice that it is missing."""
-        return self.kind not in {TokenKind.SPACE, TokenKind.COMMENT}
+        return self.kind not in _UNNOTICED
 
 
 # Quantifiers with a second + never give back what they took: an unclosed string is then
