@@ -8,8 +8,11 @@ import pytest
 from selfserve.core.sql.advice import Advice, advise
 from selfserve.core.sql.engine_features import _PHRASES, FUNCTIONS, Feature, find_features
 from selfserve.core.sql.engines import Engine
+from selfserve.core.sql.estimate import Estimate, ScanEstimate
+from selfserve.core.sql.estimate_plan import Scan
 from selfserve.core.sql.problems import SqlError
-from selfserve.core.sql.query_size import Limits, QuerySize
+from selfserve.core.sql.query_size import Limits, QuerySize, size_of
+from selfserve.core.sql.tables import Table
 
 TRINO, PRESTO, HIVE, SPARK = Engine.TRINO, Engine.PRESTO, Engine.HIVE, Engine.SPARK
 GB = 1_000_000_000
@@ -298,3 +301,45 @@ def test_every_function_of_the_table_gets_an_engine_that_has_it(name: str) -> No
 
     assert find_features(text, TRINO) == (Feature(name, FUNCTIONS[name]),)
     assert advise(text, TRINO).engine in FUNCTIONS[name]
+
+
+def _reading(name: str, size: int) -> ScanEstimate:
+    table = Table(schema="s", name=name, columns=())
+    scan = Scan(table=table, columns=(), paths=(), conditions=())
+    return ScanEstimate(scan=scan, partitions=0, files=1, bytes=size, rows=None, measured_files=1)
+
+
+@pytest.mark.parametrize(
+    ("readings", "seconds", "expected"),
+    [
+        pytest.param([], None, QuerySize(bytes_read=0, tables=0), id="no-tables"),
+        pytest.param(
+            [_reading("a", 5)],
+            90.0,
+            QuerySize(bytes_read=5, tables=1, duration=timedelta(seconds=90)),
+            id="one-table",
+        ),
+        pytest.param(
+            [_reading("a", 5), _reading("b", 9), _reading("a", 7)],
+            None,
+            QuerySize(bytes_read=21, tables=2, largest_join_bytes=7),
+            id="a-join",
+        ),
+    ],
+)
+def test_an_estimate_gives_the_size(
+    readings: list[ScanEstimate], seconds: float | None, expected: QuerySize
+) -> None:
+    estimate = Estimate(
+        scans=tuple(readings),
+        bytes=sum(reading.bytes for reading in readings),
+        rows=None,
+        seconds_low=None,
+        seconds_high=seconds,
+        cost_low=None,
+        cost_high=None,
+        is_free=True,
+        notes=(),
+    )
+
+    assert size_of(estimate) == expected

@@ -2,6 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # an estimate brings prices and instances with it
+    from selfserve.core.sql.estimate import Estimate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,3 +31,19 @@ class Limits:
     long_duration: timedelta = timedelta(hours=1)
     join_memory_bytes: int = 120_000_000_000
     """For one query on the cluster: query.max-memory of the profile adhoc-presto."""
+
+
+def size_of(estimate: "Estimate") -> QuerySize:
+    """The size of a statement, from its estimate.
+
+    The smaller side of a join is not in the estimate; no side that matters is larger than the
+    second-largest reading of a table.
+    """
+    readings = sorted((scan.bytes for scan in estimate.scans), reverse=True)
+    longest = estimate.seconds_high
+    return QuerySize(
+        bytes_read=estimate.bytes,
+        tables=len({scan.scan.table.full_name for scan in estimate.scans}),
+        largest_join_bytes=readings[1] if len(readings) > 1 else None,
+        duration=timedelta(seconds=longest) if longest is not None else None,
+    )

@@ -1,0 +1,62 @@
+"""`selfserve which`: the engine that fits a query, and why, in two lines."""
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from selfserve.cli.options import invocation
+
+if TYPE_CHECKING:  # reading a query may load profiles
+    from selfserve.usecases.sql.which import Answered
+
+Source = Annotated[
+    str,
+    typer.Argument(
+        metavar="QUERY.sql|@SAVED|-",
+        help="A file, a saved query, or - for standard input.",
+    ),
+]
+Cluster = Annotated[
+    str | None,
+    typer.Option(
+        "--cluster",
+        "-c",
+        metavar="NAME",
+        show_default="adhoc-presto",
+        help="The profile whose SQL the query is written in.",
+    ),
+]
+
+
+def which(ctx: typer.Context, query: Source, *, cluster: Cluster = None) -> None:
+    """Say which engine fits a query, and why: Trino, Presto, Hive, Spark, or this machine.
+
+    Example: selfserve which report.sql
+
+    Example: selfserve which @top_films -o json
+    """
+    from selfserve.usecases.sql.which import which as use_case
+
+    this = invocation(ctx)
+    with this.progress():
+        answered = use_case(query, read_input=sys.stdin.read, cluster=cluster)
+    if this.output.as_json:
+        this.output.json(_to_json(answered))
+        return
+    advice = answered.advice
+    place = "This machine" if advice.on_laptop else advice.engine.called
+    this.output.line(f"{place}: {advice.why}")
+    this.output.line(advice.also)
+
+
+def _to_json(answered: "Answered") -> dict[str, object]:
+    advice = answered.advice
+    return {
+        "query": answered.query.name,
+        "written_in": answered.written_in,
+        "engine": advice.engine,
+        "on_this_machine": advice.on_laptop,
+        "why": advice.why,
+        "also": advice.also,
+    }
