@@ -89,7 +89,8 @@ class Console:
 
         ready = make_ready(script, given, self.session.way.facts.engine)
         for statement in ready.statements:
-            show_estimate(self.this.output, self.session, self._request(ready, statement))
+            estimate = self.session.way.estimate(self._request(ready, statement))
+            show_estimate(self.this.output, estimate)
 
     def catalogue(self) -> TableCatalogue:
         """The tables that statements see."""
@@ -165,10 +166,10 @@ class Console:
         )
 
     def _check_size(self, request: SqlRequest, statement: Statement) -> None:
-        if self._max_bytes is not None and statement.kind in _READING:
-            from selfserve.usecases.sql.estimating import refuse_larger
+        if self._max_bytes is not None and statement.kind is StatementKind.QUERY:
+            from selfserve.core.sql.estimate_limit import check_max_bytes, parse_bytes
 
-            refuse_larger(self.session, request, self._max_bytes)
+            check_max_bytes(self.session.way.estimate(request), parse_bytes(self._max_bytes))
 
     def _use(self, statement: Statement) -> None:
         self.schema = statement.text.split()[-1].strip('"`').rpartition(".")[2].lower()
@@ -192,6 +193,3 @@ def run_once(this: Invocation, script: Script) -> None:
             Console(this, session, Outlet(None)).run(script, [])
         finally:
             session.way.close()
-
-
-_READING = frozenset({StatementKind.QUERY, StatementKind.DML, StatementKind.DDL})

@@ -1,8 +1,12 @@
 """Answer statements of Trino's and Presto's dialects with DuckDB: the engine to its users."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from selfserve.core.sql.answers import Answer
+from selfserve.core.sql.changes import parse_change
+from selfserve.core.sql.estimate import Estimate, to_estimate
+from selfserve.core.sql.estimate_pace import Pace
 from selfserve.core.sql.metadata import answer_metadata
 from selfserve.core.sql.problems import UnsupportedHereError
 from selfserve.core.sql.requests import SqlRequest
@@ -10,19 +14,33 @@ from selfserve.core.sql.result_format import ResultFormat
 from selfserve.core.sql.script import StatementKind, split_script
 from selfserve.core.sql.tables import TableCatalogue
 from selfserve.embedded.answer import EmbeddedAnswer
+from selfserve.embedded.changes import Changes
 from selfserve.embedded.engine import Engine
+from selfserve.embedded.estimation import Estimator
 from selfserve.embedded.export import EmbeddedExport
 from selfserve.embedded.prepared import Prepared
 
+_ASKING = frozenset({StatementKind.QUERY, StatementKind.OTHER})
+_CHANGING = frozenset({StatementKind.DDL, StatementKind.DML})
 _FROM_CATALOGUE = frozenset({StatementKind.SHOW, StatementKind.DESCRIBE})
 
 
 class EmbeddedSql:
     """Methods may be called from any thread."""
 
-    def __init__(self, engine: Engine, catalogue: TableCatalogue) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        catalogue: TableCatalogue,
+        *,
+        estimator: Estimator,
+        changes: Callable[["EmbeddedSql", Engine], Changes] | None = None,
+    ) -> None:
+        """`changes` makes what carries out changes; None: it only reads."""
         self._engine = engine
         self._catalogue = catalogue
+        self._estimator = estimator
+        self._changes = changes(self, engine) if changes else None
 
     def answer(self, request: SqlRequest, *, keep: Path | None = None) -> Answer:
         """Accept one statement. Whoever gets an `EmbeddedAnswer` closes it.
@@ -34,9 +52,12 @@ class EmbeddedSql:
         kind = kind_of(request)
         if kind in _FROM_CATALOGUE:
             return answer_metadata(request.text, self._catalogue, schema=request.schema)
-        if kind is not StatementKind.QUERY:
+        if kind in _CHANGING and self._changes is not None:
+            change = parse_change(request.text, engine=request.engine, schema=request.schema)
+            return self._changes.carry_out(change, request)
+        if kind not in _ASKING:
             raise _cannot(request, kind)
-        query = self.prepare(request)
+        query = self.prepare(request)  # which also tells what is wrong with no statement at all
         cursor = self._engine.connect(query.tables)
         return EmbeddedAnswer(cursor, query.sql, query.values, names=query.names, keep=keep)
 
@@ -53,6 +74,16 @@ class EmbeddedSql:
         cursor = self._engine.connect(query.tables)
         return EmbeddedExport(cursor, query, to, result_format)
 
+    def estimate(self, request: SqlRequest, pace: Pace) -> Estimate:
+        """What a query will read and take at this pace; other statements read nothing.
+
+        Raises: as `answer` does.
+        """
+        if kind_of(request) is not StatementKind.QUERY:
+            return to_estimate((), pace)
+        query = self.prepare(request)
+        return self._estimator.estimate(query.sql, query.tables, query.values, pace=pace)
+
     def prepare(self, request: SqlRequest) -> Prepared:
         """Translate a query. Raises: as `answer` does."""
         from selfserve.core.sql.binding import to_named  # noqa: PLC0415  as below
@@ -67,7 +98,8 @@ class EmbeddedSql:
             known_tables=self._catalogue.tables,
             parameters=bound.types,
         )
-        names = translated.columns and tuple(column.name for column in translated.columns)
+        known = translated.columns
+        names = tuple(column.name for column in known) if known is not None else None
         return Prepared(translated.sql, bound.values, translated.tables, names)
 
 

@@ -13,10 +13,22 @@ from multiprocessing import AuthenticationError
 from multiprocessing.connection import Client, Connection
 
 from selfserve.core.sql.answers import Column, Figures, Progress, Row
+from selfserve.core.sql.estimate import Estimate
 from selfserve.errors import ClusterFailedError
 from selfserve.local.home import Home
 from selfserve.local.sql.handshake import prove
-from selfserve.local.sql.messages import Ask, Beat, Cancel, End, Failed, Head, Reply, Rows
+from selfserve.local.sql.messages import (
+    Ask,
+    AskEstimate,
+    Beat,
+    Cancel,
+    End,
+    Estimated,
+    Failed,
+    Head,
+    Reply,
+    Rows,
+)
 
 _START_DEADLINE_S = 60.0
 
@@ -79,6 +91,20 @@ def _port_of(home: Home, pid: int) -> int | None:
     return int(said["port"]) if said["pid"] == pid else None
 
 
+def ask_estimate(connection: Connection, ask: AskEstimate) -> Estimate:
+    """What the worker says that a statement would read.
+
+    Raises: what `EmbeddedSql.estimate` raises.
+    """
+    connection.send(ask)
+    for reply in _receive(connection):
+        if isinstance(reply, Failed):
+            raise reply.to_error()
+        if isinstance(reply, Estimated):
+            return reply.estimate
+    raise AssertionError("the worker's replies end with an error, if they end")
+
+
 class WorkerAnswer:
     """Implements `core.sql.answers.Answer` with what the worker replies."""
 
@@ -89,7 +115,7 @@ class WorkerAnswer:
         self._columns: tuple[Column, ...] | None = None
         self._progress = Progress("QUEUED")
         self._figures: Figures | None = None
-        self._replies = self._receive()
+        self._replies = _receive(connection)
         self._connection.send(ask)
 
     @property
@@ -101,7 +127,8 @@ class WorkerAnswer:
 
     def batches(self) -> Iterator[Sequence[Row]]:
         """All rows, or as many of the first as were asked for."""
-        for reply in self._replies:
+        while self._figures is None:
+            reply = next(self._replies)
             if isinstance(reply, Rows):
                 yield reply.rows
             else:
@@ -127,17 +154,6 @@ class WorkerAnswer:
         with contextlib.suppress(OSError):  # it is gone, and the statement with it
             self._connection.send(Cancel())
 
-    def _receive(self) -> Iterator[Reply]:
-        while self._figures is None:
-            try:
-                replies = self._connection.recv()
-            except (EOFError, OSError) as error:
-                raise ClusterFailedError(
-                    "The embedded engine died while it was at work, perhaps for lack of memory.",
-                    hint="Run the statement again, or on a cluster: selfserve sql … --on aws",
-                ) from error
-            yield from replies
-
     def _take(self, reply: Reply) -> None:
         if isinstance(reply, Failed):
             raise reply.to_error()
@@ -147,3 +163,16 @@ class WorkerAnswer:
             self._progress = reply.progress
         elif isinstance(reply, End):
             self._figures, self.is_kept = reply.figures, reply.is_kept
+
+
+def _receive(connection: Connection) -> Iterator[Reply]:
+    """All replies that come, without end."""
+    while True:
+        try:
+            replies = connection.recv()
+        except (EOFError, OSError) as error:
+            raise ClusterFailedError(
+                "The embedded engine died while it was at work, perhaps for lack of memory.",
+                hint="Run the statement again, or on a cluster: selfserve sql … --on aws",
+            ) from error
+        yield from replies

@@ -10,7 +10,19 @@ from selfserve.core.sql.answers import Progress
 from selfserve.embedded.answer import EmbeddedAnswer
 from selfserve.embedded.sql import EmbeddedSql
 from selfserve.errors import SelfserveError
-from selfserve.local.sql.messages import Ask, Beat, Cancel, End, Failed, Head, Reply, Rows
+from selfserve.local.sql.messages import (
+    Ask,
+    AskEstimate,
+    Beat,
+    Cancel,
+    End,
+    Estimated,
+    Export,
+    Failed,
+    Head,
+    Reply,
+    Rows,
+)
 from selfserve.local.sql.outbox import Outbox
 
 _log = logging.getLogger(__name__)
@@ -42,10 +54,10 @@ class Desk:
         with contextlib.suppress(EOFError, OSError):  # it has left
             while True:
                 message = self._connection.recv()
-                if isinstance(message, Ask):
+                if isinstance(message, Ask | AskEstimate):
                     self._attend_to(message)
 
-    def _attend_to(self, ask: Ask) -> None:
+    def _attend_to(self, ask: Ask | AskEstimate) -> None:
         done = threading.Event()
         working = threading.Thread(target=self._answer, args=(ask, done), daemon=True)
         working.start()
@@ -71,11 +83,11 @@ class Desk:
         if work is not None:
             work.cancel()
 
-    def _answer(self, ask: Ask, done: threading.Event) -> None:
+    def _answer(self, ask: Ask | AskEstimate, done: threading.Event) -> None:
         """Do it, and send what comes of it."""
         last: Reply
         try:
-            last = self._export(ask) if ask.export else self._show(ask)
+            last = self._do(ask)
         except SelfserveError as error:
             last = Failed.of(error)
         except OSError as error:  # the pipe, or the client, is gone
@@ -87,6 +99,11 @@ class Desk:
         self._work = None
         done.set()
         self._outbox.add_last(last)
+
+    def _do(self, ask: Ask | AskEstimate) -> Reply:
+        if isinstance(ask, AskEstimate):
+            return Estimated(self._sql.estimate(ask.request, ask.pace))
+        return self._export(ask, ask.export) if ask.export else self._show(ask)
 
     def _show(self, ask: Ask) -> Reply:
         answer = self._sql.answer(ask.request, keep=ask.keep)
@@ -102,10 +119,8 @@ class Desk:
                 self._outbox.add(Rows(rows))
             return End(answer.figures(), is_kept=answer.is_kept)
 
-    def _export(self, ask: Ask) -> Reply:
-        if ask.export is None:
-            raise ValueError("nothing is to be exported")
-        export = self._sql.export(ask.request, ask.export.to, ask.export.format)
+    def _export(self, ask: Ask, place: Export) -> Reply:
+        export = self._sql.export(ask.request, place.to, place.format)
         with contextlib.closing(export):
             self._work = export
             return End(export.write(), is_kept=False)

@@ -12,6 +12,8 @@ from pathlib import Path
 from selfserve import errors
 from selfserve.core.sql import problems
 from selfserve.core.sql.answers import Column, Figures, Progress, Row
+from selfserve.core.sql.estimate import Estimate
+from selfserve.core.sql.estimate_pace import Pace
 from selfserve.core.sql.requests import SqlRequest
 from selfserve.core.sql.result_format import ResultFormat
 from selfserve.errors import SelfserveError
@@ -35,6 +37,21 @@ class Ask:
     keep: Path | None = None
     """A file that gets the rows as Parquet, unless they are too many."""
     export: Export | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AskEstimate:
+    """Say what this would read and take; run nothing."""
+
+    request: SqlRequest
+    pace: Pace
+
+
+@dataclass(frozen=True, slots=True)
+class Estimated:
+    """What it would read."""
+
+    estimate: Estimate
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +103,9 @@ class Failed:
 
     def to_error(self) -> SelfserveError:
         """The error again, of the same class; of its nearest known one, if it is private."""
-        found = getattr(errors, self.kind, None) or getattr(problems, self.kind, SelfserveError)
-        error: SelfserveError = found(self.message, hint=self.hint)
-        return error
+        found = getattr(errors, self.kind, None) or getattr(problems, self.kind, None)
+        kind: type[SelfserveError] = found or SelfserveError
+        return kind(self.message, hint=self.hint)
 
 
-Reply = Head | Rows | Beat | End | Failed
+Reply = Head | Rows | Beat | End | Estimated | Failed

@@ -4,7 +4,7 @@ import contextlib
 import threading
 from multiprocessing.connection import Connection
 
-from selfserve.local.sql.messages import Beat, End, Failed, Reply, Rows
+from selfserve.local.sql.messages import Head, Reply, Rows
 
 _PACKET_ROWS = 10_000
 
@@ -27,7 +27,7 @@ class Outbox:
         with self._lock:
             self._waiting.append(reply)
             self._rows += len(reply.rows) if isinstance(reply, Rows) else 0
-            if isinstance(reply, Beat | End | Failed) or self._rows >= _PACKET_ROWS:
+            if not isinstance(reply, Head | Rows) or self._rows >= _PACKET_ROWS:
                 waiting, self._waiting, self._rows = self._waiting, [], 0
                 self._connection.send(waiting)
 

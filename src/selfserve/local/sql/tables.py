@@ -45,6 +45,26 @@ class LocalTables:
             return None
         return self.ask(lambda metastore: metastore.find(schema, name))
 
+    def schema_location(self, schema: str) -> str | None:
+        """See `CatalogueWriter.schema_location`."""
+        return self.ask(lambda metastore: metastore.schema_location(schema))
+
+    def create_schema(self, name: str, location: str = "") -> None:
+        """See `CatalogueWriter.create_schema`."""
+        self._connected(None).create_schema(name, location)
+
+    def drop_schema(self, name: str) -> None:
+        """See `CatalogueWriter.drop_schema`."""
+        self._connected(None).drop_schema(name)
+
+    def create_table(self, table: Table, *, is_managed: bool = True) -> None:
+        """See `CatalogueWriter.create_table`."""
+        self._connected(None).create_table(table, is_managed=is_managed)
+
+    def drop_table(self, schema: str, name: str) -> None:
+        """See `CatalogueWriter.drop_table`."""
+        self._connected(None).drop_table(schema, name)
+
     def ask(self, question: Callable[[HiveMetastore], _T]) -> _T:
         """Ask the metastore, which is started if need be; once more if it has died since.
 

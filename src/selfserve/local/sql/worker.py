@@ -21,8 +21,11 @@ from pathlib import Path
 
 from selfserve.core.sql.requests import SqlRequest
 from selfserve.embedded.answer import EmbeddedAnswer
+from selfserve.embedded.changes import Changes
 from selfserve.embedded.engine import Engine
+from selfserve.embedded.estimation import Estimator
 from selfserve.embedded.files import FolderFiles
+from selfserve.embedded.footers import Footers, read_local_range
 from selfserve.embedded.sql import EmbeddedSql
 from selfserve.errors import SelfserveError
 from selfserve.local.home import Home, write_private
@@ -102,8 +105,15 @@ def serve(home: Home, *, idle_exit_s: float) -> None:
     temp = home.root / "sql-temp"
     shutil.rmtree(temp, ignore_errors=True)  # what a killed worker has left
     lake = Lake(home.lake)
-    engine = Engine(FolderFiles(lake.path_of), temp_folder=temp)
-    sql = EmbeddedSql(engine, LocalTables(home))
+    files, tables = FolderFiles(lake.path_of), LocalTables(home)
+    sql = EmbeddedSql(
+        Engine(files, temp_folder=temp),
+        tables,
+        estimator=Estimator(files, Footers(read_local_range)),
+        changes=lambda sql, engine: Changes(
+            engine, tables, to_folder=lake.path_of, prepare=sql.prepare
+        ),
+    )
     _warm_up(sql)
     worker = Worker(home.keys().secret_key, sql)
     with Listener((_LOOPBACK, 0), backlog=64) as listener:

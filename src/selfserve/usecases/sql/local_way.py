@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
 from secrets import token_hex
+from typing import TYPE_CHECKING
 
 from selfserve.core.sql.records import rows_key
 from selfserve.core.sql.requests import SqlRequest
@@ -14,11 +15,14 @@ from selfserve.core.sql.result_format import ResultFormat
 from selfserve.core.sql.tables import TableCatalogue
 from selfserve.local.home import Home, local_home
 from selfserve.local.lake.folder_store import FolderStore
-from selfserve.local.sql.client import WorkerAnswer, connect
-from selfserve.local.sql.messages import Ask
+from selfserve.local.sql.client import WorkerAnswer, ask_estimate, connect
+from selfserve.local.sql.messages import Ask, AskEstimate
 from selfserve.local.sql.messages import Export as ExportTo
 from selfserve.usecases.sql.sink import Sink
 from selfserve.usecases.sql.ways import Facts, Wish
+
+if TYPE_CHECKING:
+    from selfserve.core.sql.estimate import Estimate
 
 _CHUNK_BYTES = 1024 * 1024
 
@@ -48,6 +52,14 @@ class LocalWay:
         with _pipe(self.home) as (path, reading), self._connection() as connection:
             ask = Ask(request=request, export=ExportTo(path, result_format))
             yield _PipeExport(WorkerAnswer(connection, ask), connection, reading, sink)
+
+    def estimate(self, request: SqlRequest) -> "Estimate":
+        """See `Way.estimate`."""
+        from selfserve.core.sql.estimate_pace import Pace
+
+        with self._connection() as connection:
+            pace = Pace.of_this_machine(os.cpu_count() or 1)
+            return ask_estimate(connection, AskEstimate(request, pace))
 
     def catalogue(self) -> TableCatalogue:
         """See `Way.catalogue`."""

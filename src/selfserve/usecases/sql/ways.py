@@ -7,6 +7,7 @@ from typing import Protocol
 
 from selfserve.core.sql.answers import Answer
 from selfserve.core.sql.engines import Engine
+from selfserve.core.sql.estimate import Estimate
 from selfserve.core.sql.requests import SqlRequest
 from selfserve.core.sql.result_format import ResultFormat
 from selfserve.core.sql.tables import TableCatalogue
@@ -69,6 +70,9 @@ class Way(Protocol):
         self, request: SqlRequest, wish: Wish, result_format: ResultFormat, sink: Sink
     ) -> AbstractContextManager[Export]:
         """Start a query whose rows go to `sink`."""
+
+    def estimate(self, request: SqlRequest) -> Estimate:
+        """What a query would read, take and cost; nothing is run."""
 
     def catalogue(self) -> TableCatalogue:
         """The tables that its statements see."""
