@@ -62,7 +62,7 @@ class Pages:
     user: str
     source: str
     headers: list[tuple[str, str]]
-    """For the last page: what the statement changed in the client's session."""
+    """What the statement changes in the client's session."""
     parameters: list[str]
     phase: str = "queued"
     token: int = 0
@@ -150,6 +150,8 @@ class TrinoServer:
             headers=headers,
             parameters=parameters,
         )
+        if headers:
+            pages.query.update_type = request.body.split()[0].upper()
         self.queries[pages.id] = pages
         pages.last = self._page(pages, base, after=("queued", 1))
         return pages.last
@@ -166,8 +168,8 @@ class TrinoServer:
                     return 410, "Gone", []
                 pages.phase, pages.token = phase, token
                 pages.last = self._advance(pages, base)
-            over = "nextUri" not in pages.last
-            return 200, pages.last, pages.headers if over and not pages.query.error else []
+            done = pages.phase == "executing" and pages.query.error is None
+            return 200, pages.last, pages.headers if done else []
 
     def cancel(self, path: str) -> int:
         """End the query of a page's address."""
