@@ -84,7 +84,10 @@ def serve(home: Home, *, port: int | None, idle_exit_s: float = IDLE_EXIT_S) -> 
         stack.callback(_say_goodbye, controller)
 
         gateway = S3Gateway(rclone, lake)
-        app = LastRequest(make_app(controller, keys={keys.access_key: keys.secret_key}, s3=gateway))
+        access = {keys.access_key: keys.secret_key}
+        app = LastRequest(
+            make_app(controller, keys=access, s3=gateway, catalogue=engine.begin_catalogue)
+        )
         server = uvicorn.Server(
             uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off")
         )

@@ -11,6 +11,10 @@ ACCOUNT = "000000000000"
 BUCKET = "selfserve-local"
 ACCESS_KEY_PREFIX = "AKLOCAL"
 """Access keys that only a local endpoint knows begin with it."""
+OWN_SERVICE = "selfserve"
+"""What requests are signed for that neither EMR nor S3 has."""
+CATALOGUE_PATH = "/selfserve/catalogue"
+"""A POST here starts the table catalogue, and is answered with its URI."""
 
 
 @dataclass(frozen=True, slots=True)

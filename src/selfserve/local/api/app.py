@@ -1,17 +1,19 @@
 """The HTTP face of the local endpoint: EMR, S3 and a little STS on one port.
 
-Requests are told apart by the service they are signed for. EMR and STS requests
-are verified here; S3 requests go to the gateway untouched, and rclone behind it
-verifies them. Nothing but the health check is answered without a signature; see
-`sigv4` for why.
+Requests are told apart by the service they are signed for. EMR and STS requests, and
+those for what is our own, are verified here; S3 requests go to the gateway untouched,
+and rclone behind it verifies them. Nothing but the health check is answered without a
+signature; see `sigv4` for why.
 """
 
+import asyncio
 import json
 import logging
 import math
 import os
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -20,6 +22,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 import selfserve
+from selfserve.errors import SelfserveError
 from selfserve.local.api import sigv4
 from selfserve.local.api.errors import ApiError
 from selfserve.local.api.operations.desk import Answer, Desk
@@ -29,6 +32,7 @@ from selfserve.local.control.clock import Now, system_now
 from selfserve.local.control.controller import Controller
 from selfserve.local.control.records import Json
 from selfserve.local.control.store import StoreError
+from selfserve.local.endpoint import CATALOGUE_PATH, OWN_SERVICE
 
 _log = logging.getLogger(__name__)
 
@@ -37,6 +41,11 @@ _MOST_BYTES = 16 * 2**20
 _AWS_JSON = "application/x-amz-json-1.1"
 _FORM = "application/x-www-form-urlencoded"  # what the query protocol sends
 _TARGET_PREFIX = "ElasticMapReduce."
+_OURS = ("POST", CATALOGUE_PATH)
+_SERVED = frozenset({"elasticmapreduce", "sts", OWN_SERVICE})
+
+BeginCatalogue = Callable[[], Future[str]]
+"""Begins to start the table catalogue, unless it is about to; the future has its URI."""
 
 
 def make_app(
@@ -44,19 +53,23 @@ def make_app(
     *,
     keys: Mapping[str, str],
     s3: ASGIApp,
+    catalogue: BeginCatalogue | None = None,
     now: Now = system_now,
 ) -> ASGIApp:
     """Return the ASGI app; `keys` are access keys and their secrets, `s3` is the gateway."""
-    return _Endpoint(Desk(controller, now), keys, s3)
+    return _Endpoint(Desk(controller, now), keys, s3, catalogue)
 
 
 class _Endpoint:
     """Routes, verifies and answers; what is asked for is done in `operations`."""
 
-    def __init__(self, desk: Desk, keys: Mapping[str, str], s3: ASGIApp) -> None:
+    def __init__(
+        self, desk: Desk, keys: Mapping[str, str], s3: ASGIApp, catalogue: BeginCatalogue | None
+    ) -> None:
         self._desk = desk
         self._keys = keys
         self._s3 = s3
+        self._catalogue = catalogue
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request; the daemon turns other kinds of ASGI events off."""
@@ -82,6 +95,8 @@ class _Endpoint:
             sigv4.verify(signed, self._keys, self._desk.now())
             if service == "sts":
                 return _xml(answer_sts(signed.body, request_id), request_id)
+            if service == OWN_SERVICE:
+                return _json(await self._start_catalogue(signed), request_id)
             operation = _operation(signed.headers)
             answer = await run_in_threadpool(
                 perform, self._desk, operation, _parse_json(signed.body)
@@ -97,6 +112,20 @@ class _Endpoint:
             bug = _internal(f"A bug in the local endpoint: {error!r}; see its log.")
             return _refusal(bug, request, request_id)
         return _json(answer, request_id)
+
+    async def _start_catalogue(self, request: sigv4.SignedRequest) -> Answer:
+        """It may take minutes: no thread waits for it, and all requests wait for the same."""
+        if self._catalogue is None or (request.method, request.path) != _OURS:
+            raise ApiError(
+                "UnknownOperationException", f"There is no {request.method} {request.path} here."
+            )
+        try:
+            # A shield: a client that goes away ends its own wait, not the others'.
+            uri = await asyncio.shield(asyncio.wrap_future(self._catalogue()))
+        except SelfserveError as error:
+            code = "CatalogueFailedException"
+            raise ApiError(code, str(error), status=503, hint=error.hint) from error
+        return {"uri": uri}
 
 
 def _health() -> dict[str, Any]:
@@ -117,7 +146,7 @@ def _refuse_unserved(request: Request, service: str | None, *, is_local: bool) -
             "The request is not signed. Set the keys: selfserve local env",
             status=403,
         )
-    if service not in {"elasticmapreduce", "sts"}:
+    if service not in _SERVED:
         raise ApiError(
             "UnknownServiceException",
             f"The local endpoint serves elasticmapreduce, s3 and sts, not {service}.",

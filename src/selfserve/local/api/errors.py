@@ -8,16 +8,26 @@ from collections.abc import Sequence
 
 
 class ApiError(Exception):
-    """A refusal: `code` is the AWS error name; `detail` is the ErrorCode of EMR's newer errors."""
+    """A refusal: `code` is the AWS error name; `detail` is the ErrorCode of EMR's newer errors.
+
+    `hint` is for our own client, which shows it.
+    """
 
     def __init__(
-        self, code: str, message: str, *, status: int = 400, detail: str | None = None
+        self,
+        code: str,
+        message: str,
+        *,
+        status: int = 400,
+        detail: str | None = None,
+        hint: str | None = None,
     ) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
         self.status = status
         self.detail = detail
+        self.hint = hint
 
     def to_json(self) -> dict[str, str]:
         """The body of an error in the AWS JSON protocol."""
@@ -25,6 +35,8 @@ class ApiError(Exception):
         if self.detail is not None:
             # EMR's modelled errors spell it with a capital; botocore reads either.
             body = {"__type": self.code, "Message": self.message, "ErrorCode": self.detail}
+        if self.hint is not None:
+            body["hint"] = self.hint
         return body
 
 

@@ -18,6 +18,14 @@ class SparkPin:
     python: str
 
 
+def usual_pin() -> SparkPin:
+    """The versions of the newest EMR release that has Spark and Hive."""
+    release = load_releases().choose(applications=("Spark", "Hive"))
+    if release is None or release.spark is None:
+        raise ValueError("no release with Spark and Hive is in the table")
+    return SparkPin(release.spark, release.python)
+
+
 def pin_of(cluster: ClusterRecord) -> SparkPin | None:
     """The versions to install; None for a cluster without Spark, such as one of Trino only.
 

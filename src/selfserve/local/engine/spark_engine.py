@@ -6,12 +6,14 @@ for one, except `close`.
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from pathlib import Path
 
 from selfserve.local.control.clock import Now, system_now
 from selfserve.local.control.events import EngineFailed, Event, StepExited
 from selfserve.local.control.ports import Notify
 from selfserve.local.control.records import ClusterRecord, StepRecord
+from selfserve.local.engine.catalogue_start import CatalogueStart
 from selfserve.local.engine.cluster_actor import ClusterActor, EngineParts
 from selfserve.local.engine.cluster_folder import remove_old, unclean
 from selfserve.local.engine.machine import Machine, this_machine
@@ -58,6 +60,7 @@ class SparkEngine:
             machine=machine,
             now=now,
         )
+        self._catalogue_start = CatalogueStart(self._catalogue, self._parts.source)
         self._lock = threading.Lock()
         self._actors: dict[str, ClusterActor] = {}
         self._closed = threading.Event()
@@ -89,6 +92,13 @@ class SparkEngine:
         """Begin to signal the step's processes."""
         self._submit(cluster.id, lambda actor: actor.cancel_step(step, force=force))
 
+    def begin_catalogue(self) -> Future[str]:
+        """Begin to start the table catalogue for who is no step; the future has its URI.
+
+        It fails with a SelfserveError.
+        """
+        return self._catalogue_start.begin()
+
     def recover(self, clusters: Sequence[ClusterRecord]) -> None:
         """Begin to adopt what lives, and to end what belongs to no live cluster."""
         self._catalogue.adopt()
@@ -110,7 +120,9 @@ class SparkEngine:
         for actor in actors.values():
             actor.close(wait=True)
         self._watcher.close()
+        self._catalogue_start.ask_to_stop()
         self._catalogue.stop()
+        self._catalogue_start.close()
 
     def _publish_until_closed(self) -> None:
         while not self._closed.wait(_PUBLISH_S):

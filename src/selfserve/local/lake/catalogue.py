@@ -44,6 +44,16 @@ class Catalogue:
         """Its process id, once it was started."""
         return self._service.pid
 
+    def running(self) -> str | None:
+        """Its URI if it runs now; waits for one that is being started."""
+        with self._lock:
+            return self._uri if self._service.is_alive() else None
+
+    def can_open(self, spark_home: Path) -> bool:
+        """Whether the jars of this Spark are new enough for the tables that there are."""
+        (ours,) = _derby_versions(spark_home / "jars", "derby-[0-9]*.jar")
+        return all(ours >= existing for existing in _derby_versions(self._folder, "derby-*"))
+
     def adopt(self) -> None:
         """Go on with the one that an earlier daemon has started: adopted steps may use it."""
         with self._lock:

@@ -16,7 +16,7 @@ from selfserve.errors import ClusterFailedError
 from selfserve.local.runtime.java import find_java, machine_candidates
 from selfserve.local.runtime.locks import locked
 from selfserve.local.runtime.python_choice import PythonChoice, choose_python
-from selfserve.local.runtime.spark_needs import SparkNeeds, needs_of
+from selfserve.local.runtime.spark_needs import SparkNeeds, needs_of, parse_version
 from selfserve.packing.caches import cache_folder
 from selfserve.packing.uv_tool import Cancelled, Uv, never
 
@@ -80,6 +80,27 @@ def ensure_runtime(
             hint="Free some space, or choose another folder: export SELFSERVE_CACHE=/path",
         ) from error
     return Runtime(home, python, spark_version, java_home)
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """A runtime that is in the cache, complete."""
+
+    spark: str
+    python: str
+    spark_home: Path
+
+
+def installed_runtimes(source: RuntimeSource) -> list[Installed]:
+    """What `ensure_runtime` gives without an installation, newest Spark first."""
+    found = []
+    for folder in (source.cache / "runtimes").glob("spark-*-python-*"):
+        _, spark, _, python = folder.name.split("-")
+        if complete := _read(folder):
+            found.append(Installed(spark, python, complete[0]))
+    return sorted(
+        found, key=lambda one: (parse_version(one.spark), parse_version(one.python)), reverse=True
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +183,7 @@ def _read(folder: Path) -> tuple[Path, Path] | None:
     """Spark home and Python of a complete runtime whose base Python is still there."""
     try:
         home = json.loads((folder / _COMPLETE).read_text(encoding="utf-8"))["home"]
-    except (FileNotFoundError, ValueError, KeyError):
-        return None
+    except (FileNotFoundError, NotADirectoryError, ValueError, KeyError):
+        return None  # unfinished, or a lock beside it
     python = folder / "bin" / "python"
     return (folder / home, python) if python.exists() else None
