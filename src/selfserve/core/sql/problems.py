@@ -18,15 +18,19 @@ class UnsupportedHereError(BadInputError):
 def mark(text: str, *, line: int, column: int, length: int = 1) -> str:
     """The line of `text`, and one below it with carets; line and column count from 1.
 
-    Empty if there is no such place. Tabs stay tabs, so that the carets stand where they should.
+    Empty if there is no such place, or nothing on the line. Tabs stay tabs, so that the carets stand where they should.
     """
-    lines = text.splitlines()
-    if not 1 <= line <= len(lines) or column < 1:
+    lines = text.split("\n")  # splitlines() ends lines where no engine does, as at a form feed
+    if not 1 <= line <= len(lines) or column < 1 or not lines[line - 1].strip():
         return ""
-    shown = lines[line - 1]
+    shown = "".join(_visible(character) for character in lines[line - 1].removesuffix("\r"))
     before = "".join("\t" if character == "\t" else " " for character in shown[: column - 1])
     carets = "^" * max(1, min(length, len(shown) - column + 1))
     return f"  {shown}\n  {before}{carets}"
+
+
+def _visible(character: str) -> str:
+    return character if character == "\t" or character.isprintable() else " "
 
 
 def sql_error(
