@@ -4,28 +4,31 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.ten_queries import QUERIES, make_lake
+from tests.ten_queries import KNOWN_WHILE_IT_RUNS, QUERIES, Lake, make_lake
 
 _AIM = 0.10
 
 
 def main() -> None:
-    """Print ten queries: what was expected, what was read, and their ratio."""
+    """Print what was expected, what was read, and their ratio, for each query."""
     print("Bytes expected from footers / bytes read over HTTP by the embedded engine")
     with tempfile.TemporaryDirectory() as scratch:
         lake = make_lake(Path(scratch) / "lake")
-        for name, sql in QUERIES.items():
-            began = time.perf_counter()
-            expected = lake.estimate(sql).bytes
-            took = time.perf_counter() - began
-            read = lake.bytes_read(sql, Path(scratch) / "temp")
-            ratio = expected / read
-            verdict = "met" if abs(ratio - 1) <= _AIM else "MISSED"
-            print(
-                f"  {name:<38} {expected:>12,} {read:>12,} {ratio:6.3f}  {verdict}"
-                f"  (in {took:.2f} s)"
-            )
+        met = [_compare(lake, name, sql, Path(scratch)) for name, sql in QUERIES.items()]
+        print(f"  {sum(met)} of {len(met)} within {_AIM:.0%}   (aim: all)")
+        print("Known only while it runs, so the estimate is an upper bound")
+        for name, sql in KNOWN_WHILE_IT_RUNS.items():
+            _compare(lake, name, sql, Path(scratch))
     print()
+
+
+def _compare(lake: Lake, name: str, sql: str, scratch: Path) -> bool:
+    began = time.perf_counter()
+    expected = lake.estimate(sql).bytes
+    took_s = time.perf_counter() - began
+    read = lake.bytes_read(sql, scratch / "temp")
+    print(f"  {name:<38} {expected:>12,} {read:>12,} {expected / read:8.3f} x in {took_s:.2f} s")
+    return abs(expected / read - 1) <= _AIM
 
 
 if __name__ == "__main__":

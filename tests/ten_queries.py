@@ -65,6 +65,22 @@ QUERIES = {
     ),
 }
 
+KNOWN_WHILE_IT_RUNS = {
+    "LIMIT": "SELECT l_comment FROM lake.lineitem LIMIT 10",
+    "ORDER BY … LIMIT": (
+        "SELECT l_orderkey, l_comment FROM lake.lineitem ORDER BY l_orderkey LIMIT 10"
+    ),
+    "a join with few keys": (
+        "SELECT sum(l_extendedprice) FROM lake.orders, lake.lineitem "
+        "WHERE l_orderkey = o_orderkey AND o_custkey = 7"
+    ),
+    "a key that is looked up": (
+        "SELECT sum(l_extendedprice) FROM lake.lineitem "
+        "WHERE l_orderkey = (SELECT min(o_orderkey) FROM lake.orders WHERE o_custkey = 7)"
+    ),
+}
+"""What no plan can foresee: the engine reads less than the estimate, never more."""
+
 
 @dataclass
 class Served:

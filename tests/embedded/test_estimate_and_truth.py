@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from ten_queries import QUERIES, Lake, make_lake
+from selfserve.embedded.footers import FOOTER_READ
+from ten_queries import KNOWN_WHILE_IT_RUNS, QUERIES, Lake, make_lake
 
 
 @pytest.fixture(scope="module")
@@ -21,6 +22,16 @@ def test_the_estimate_is_within_a_tenth_of_what_is_read(
     read = lake.bytes_read(sql, tmp_path)
 
     assert expected == pytest.approx(read, rel=0.10)
+
+
+@pytest.mark.parametrize("sql", KNOWN_WHILE_IT_RUNS.values(), ids=KNOWN_WHILE_IT_RUNS.keys())
+def test_what_only_shows_while_it_runs_makes_the_estimate_an_upper_bound(
+    sql: str, lake: Lake, tmp_path: Path
+) -> None:
+    estimate = lake.estimate(sql)
+
+    footers_again = 3 * FOOTER_READ * len(estimate.scans)
+    assert lake.bytes_read(sql, tmp_path) <= estimate.bytes + footers_again
 
 
 def test_a_filter_on_partitions_is_seen_in_the_figures(lake: Lake) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from itertools import chain
 
 from selfserve.core.sql.estimate import Estimate, ScanEstimate, to_estimate
@@ -9,13 +10,11 @@ from selfserve.core.sql.estimate_pace import Pace
 from selfserve.core.sql.estimate_plan import Scan
 from selfserve.core.sql.tables import FileFormat, Table
 from selfserve.embedded.files import DataFile, FileSource
-from selfserve.embedded.footers import FileShare, Footers, share_of
+from selfserve.embedded.footers import Footers, share_of
 from selfserve.embedded.partition_pruning import prune_partitions
 from selfserve.embedded.scans import Parameters, Prepare, plan_scans
 from selfserve.errors import SelfserveError
 
-MOST_FOOTERS = 500
-"""Of a table with more files, this many are looked into, evenly spread."""
 _LISTINGS_AT_ONCE = 8
 _SHOWN_PROBLEMS = 3
 
@@ -24,11 +23,33 @@ class Estimator:
     """Estimates statements; keeps the footers that it has read for the next one."""
 
     def __init__(
-        self, files: FileSource, footers: Footers, *, prepare: Prepare | None = None
+        self,
+        files: FileSource,
+        footers: Footers,
+        *,
+        prepare: Prepare | None = None,
+        most_footers: int = 500,
     ) -> None:
+        """Of a table with more files than `most_footers`, that many are looked into, evenly spread.
+
+        `prepare`: see `plan_scans`.
+        """
         self._files = files
         self._footers = footers
         self._prepare = prepare
+        self._most_footers = most_footers
+
+    def bytes_of(self, tables: Sequence[Table]) -> int:
+        """All bytes of these tables' files: what no statement exceeds that reads each once.
+
+        Only lists them, so that it can be asked before every statement.
+        """
+        return sum(
+            file.size
+            for table in tables
+            if table.view is None
+            for file in self._list(table, [one.location for one in table.partitions])
+        )
 
     def estimate(
         self,
@@ -55,23 +76,34 @@ class Estimator:
     def _measure(self, scan: Scan) -> ScanEstimate:
         survivors = prune_partitions(scan)
         files = self._list(scan.table, [one.location for one in survivors.partitions])
-        sample = _evenly(files, MOST_FOOTERS)
-        if scan.table.format is FileFormat.PARQUET:
-            shares, notes = self._shares(scan, sample)
-        else:
-            shares, notes, sample = [], [_whole_files(scan.table.format)], files
-        total, looked_at = sum(f.size for f in files), sum(f.size for f in sample)
-        read = sum(share.bytes for share in shares) if shares else total
-        factor = total / looked_at if looked_at else 1.0
+        found = self._look_into(scan, files) if scan.table.format is FileFormat.PARQUET else None
         return ScanEstimate(
             scan=scan,
             partitions=len(survivors.partitions),
             files=len(files),
-            bytes=round(read * factor),
-            rows=round(sum(s.rows for s in shares) * factor) if shares or not files else None,
-            measured_files=len(sample),
-            notes=(*survivors.notes, *notes),
+            bytes=found.bytes if found else sum(file.size for file in files),
+            rows=found.rows if found else None,
+            measured_files=found.files if found else len(files),
+            notes=(*survivors.notes, *(found.notes if found else _whole_files(scan.table.format))),
         )
+
+    def _look_into(self, scan: Scan, files: Sequence[DataFile]) -> "_Found":
+        """What is read of Parquet files; one without a footer counts as a whole."""
+        sample = _evenly(files, self._most_footers)
+        amount, rows, problems = 0, 0, []
+        for file, footer in zip(sample, self._footers.read(sample), strict=True):
+            if isinstance(footer, SelfserveError):
+                problems.append(f"counted as a whole: {footer}")
+                amount += file.size
+            else:
+                share = share_of(footer, scan, file.size)
+                amount, rows = amount + share.bytes, rows + share.rows
+        if len(problems) > _SHOWN_PROBLEMS:
+            more = f"and {len(problems) - _SHOWN_PROBLEMS:,} more such files."
+            problems = [*problems[:_SHOWN_PROBLEMS], more]
+        looked_at = sum(file.size for file in sample)
+        factor = sum(file.size for file in files) / looked_at if looked_at else 1.0
+        return _Found(round(amount * factor), round(rows * factor), len(sample), tuple(problems))
 
     def _list(self, table: Table, partitions: Sequence[str]) -> list[DataFile]:
         if not table.partition_columns:
@@ -79,18 +111,15 @@ class Estimator:
         with ThreadPoolExecutor(_LISTINGS_AT_ONCE) as pool:
             return list(chain.from_iterable(pool.map(self._files.list_files, partitions)))
 
-    def _shares(self, scan: Scan, files: Sequence[DataFile]) -> tuple[list[FileShare], list[str]]:
-        """What is read of each file; of one without a footer, nothing, and a note."""
-        shares, problems = [], []
-        for file, footer in zip(files, self._footers.read(files), strict=True):
-            if isinstance(footer, SelfserveError):
-                problems.append(f"not counted: {footer}")
-            else:
-                shares.append(share_of(footer, scan, file.size))
-        if len(problems) > _SHOWN_PROBLEMS:
-            more = f"and {len(problems) - _SHOWN_PROBLEMS:,} more such files."
-            problems = [*problems[:_SHOWN_PROBLEMS], more]
-        return shares, problems
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What footers say of a table's files; `files` of them were looked into."""
+
+    bytes: int
+    rows: int
+    files: int
+    notes: tuple[str, ...]
 
 
 def _evenly(files: Sequence[DataFile], most: int) -> list[DataFile]:
@@ -100,7 +129,7 @@ def _evenly(files: Sequence[DataFile], most: int) -> list[DataFile]:
     return [files[i * len(files) // most] for i in range(most)]
 
 
-def _whole_files(of: FileFormat) -> str:
+def _whole_files(of: FileFormat) -> tuple[str]:
     if of in {FileFormat.CSV, FileFormat.JSON}:
-        return f"whole files: {of.upper()} has no columns to pick."
-    return f"whole files: columns of {of.upper()} are not told apart here; it may read less."
+        return (f"whole files: {of.upper()} has no columns to pick.",)
+    return (f"whole files: columns of {of.upper()} are not told apart here; it may read less.",)

@@ -4,11 +4,12 @@ One ranged read a file, from its end, a few files at a time; footers are kept by
 and version, so that the next look at the same files reads nothing.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from enum import Enum, auto
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from selfserve.core.sql.estimate_plan import Scan
 from selfserve.core.sql.estimate_pruning import (
@@ -24,14 +25,17 @@ from selfserve.errors import AwsError, BadInputError
 if TYPE_CHECKING:
     from pyarrow.parquet import FileMetaData, RowGroupMetaData
 
+    Footer: TypeAlias = FileMetaData | BadInputError | AwsError
+
 ReadRange = Callable[[str, int, int], bytes]
 """Path, start and length to the bytes there. Raises only `SelfserveError`s."""
 
 FOOTER_READ = 16 * 1024
-"""Bytes from a file's end that DuckDB asks for first; the whole footer where that is longer."""
+"""Bytes from a file's end that DuckDB asks for first; then for the footer if it is longer."""
 _TAIL = 64 * 1024
 _MAGIC, _TRAILER = b"PAR1", 8
 _THREADS = 8
+_MOST_KEPT = 20_000
 
 
 class BrokenFooterError(BadInputError):
@@ -61,26 +65,32 @@ def read_local_range(path: str, start: int, length: int) -> bytes:
 
 
 class Footers:
-    """Reads footers, and keeps those that it has read."""
+    """Reads footers, and keeps those that it has read. Any thread may call it."""
 
     def __init__(self, read_range: ReadRange = read_local_range) -> None:
         self._read_range = read_range
-        self._known: dict[tuple[str, str], FileMetaData | BadInputError | AwsError] = {}
+        self._known: dict[tuple[str, str], Footer] = {}
 
-    def read(self, files: Sequence[DataFile]) -> "list[FileMetaData | BadInputError | AwsError]":
+    def read(self, files: Sequence[DataFile]) -> "list[Footer]":
         """The footer of each, in their order, or why there is none."""
-        new = [file for file in files if (file.path, file.version) not in self._known]
+        found = {file: self._known.get((file.path, file.version)) for file in files}
+        new = [file for file, footer in found.items() if footer is None]
         if new:
             with ThreadPoolExecutor(_THREADS) as pool:
-                for file, footer in zip(new, pool.map(self._read_one, new), strict=True):
-                    self._known[file.path, file.version] = footer
-        return [self._known[file.path, file.version] for file in files]
+                found.update(zip(new, pool.map(self._read_one, new), strict=True))
+        return [footer for file in files if (footer := found[file]) is not None]
 
-    def _read_one(self, file: DataFile) -> "FileMetaData | BadInputError | AwsError":
+    def _read_one(self, file: DataFile) -> "Footer":
         try:
-            return parse_footer(file, self._read_range)
+            footer: Footer = parse_footer(file, self._read_range)
+        except BrokenFooterError as error:
+            footer = error
         except (BadInputError, AwsError) as error:
-            return error
+            return error  # not kept: the next try may be let in
+        if len(self._known) >= _MOST_KEPT:
+            self._known.clear()
+        self._known[file.path, file.version] = footer
+        return footer
 
 
 def parse_footer(file: DataFile, read_range: ReadRange) -> "FileMetaData":
@@ -118,19 +128,56 @@ def _broken(file: DataFile, what: str) -> BrokenFooterError:
 def share_of(footer: "FileMetaData", scan: Scan, size: int) -> FileShare:
     """What `scan` reads of a file of `size` bytes with this footer."""
     leaves = _leaves(footer)
-    wanted = [index for path, index in leaves.items() if _is_read(path, scan.paths)]
-    predicates = [one.predicate for one in scan.conditions if one.predicate is not None]
-    named = {name.lower() for one in predicates for name in _columns(one)}
-    asked = {path: index for path, index in leaves.items() if path in named}
-    groups = [footer.row_group(i) for i in range(footer.num_row_groups)]
-    kept = []
-    for group in groups:
-        statistics = {path: _statistics(group, index) for path, index in asked.items()}
-        if all(may_match(one, statistics) for one in predicates):
-            kept.append(group)
-    data = sum(group.column(index).total_compressed_size for group in kept for index in wanted)
-    head = min(size, max(FOOTER_READ, footer.serialized_size + _TRAILER))
-    return FileShare(head + data, sum(group.num_rows for group in kept), len(groups), len(kept))
+    all_of_them = [index for path, index in leaves.items() if _is_read(path, scan.paths)]
+    of_filters = [index for path, index in leaves.items() if _is_read(path, scan.filtered)]
+    looks = _Looks(scan, leaves)
+    data = rows = groups_read = 0
+    for group in map(footer.row_group, range(footer.num_row_groups)):
+        look = looks.at(group)
+        if look is _Look.SKIPPED:
+            continue
+        read = all_of_them if look is _Look.READ else of_filters
+        data += sum(group.column(index).total_compressed_size for index in read)
+        rows += group.num_rows
+        groups_read += 1
+    return FileShare(_footer_bytes(footer, size) + data, rows, footer.num_row_groups, groups_read)
+
+
+def _footer_bytes(footer: "FileMetaData", size: int) -> int:
+    length = footer.serialized_size + _TRAILER
+    first = min(size, FOOTER_READ)
+    return first if length <= first else first + length
+
+
+class _Look(Enum):
+    """What becomes of a row group."""
+
+    SKIPPED = auto()
+    ONLY_FILTERS = auto()
+    READ = auto()
+
+
+class _Looks:
+    """Compares row groups of one file with a scan's filters."""
+
+    def __init__(self, scan: Scan, leaves: Mapping[str, int]) -> None:
+        self._skipping = [
+            one.predicate for one in scan.conditions if one.predicate and one.skips_groups
+        ]
+        self._others = [
+            one.predicate for one in scan.conditions if one.predicate and not one.skips_groups
+        ]
+        named = {path for one in (*self._skipping, *self._others) for path in _columns(one)}
+        self._asked = {path: leaves[path.lower()] for path in named if path.lower() in leaves}
+
+    def at(self, group: "RowGroupMetaData") -> _Look:
+        """What becomes of `group`."""
+        statistics = {path: _statistics(group, index) for path, index in self._asked.items()}
+        if not all(may_match(one, statistics) for one in self._skipping):
+            return _Look.SKIPPED
+        if not all(may_match(one, statistics) for one in self._others):
+            return _Look.ONLY_FILTERS
+        return _Look.READ
 
 
 def _leaves(footer: "FileMetaData") -> dict[str, int]:

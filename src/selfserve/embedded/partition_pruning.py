@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from selfserve.core.sql.estimate_filters import Condition
-from selfserve.core.sql.estimate_plan import Scan
+from selfserve.core.sql.estimate_plan import PlanTable, Scan
 from selfserve.core.sql.tables import Partition, Table
-from selfserve.embedded.types import to_duckdb
+from selfserve.embedded.scans import plan_type
+from selfserve.embedded.types import quoted
 
 if TYPE_CHECKING:
     import duckdb
@@ -26,14 +27,18 @@ def prune_partitions(scan: Scan) -> Survivors:
     table = scan.table
     if not table.partition_columns:
         return Survivors(())
-    first = len(table.columns)
-    names = {f"c{first + i}": column.name for i, column in enumerate(table.partition_columns)}
+    names = _names(table)
     usable = [one for one in scan.conditions if one.columns and one.columns <= names.keys()]
     if not usable:
-        columns = " or ".join(names.values())
-        count = len(table.partitions)
-        return Survivors(table.partitions, (f"all {count:,} partitions: no filter on {columns}.",))
+        return Survivors(table.partitions, _all_of(table))
     return _evaluate(table, usable, names)
+
+
+def _all_of(table: Table) -> tuple[str, ...]:
+    if len(table.partitions) < 2:
+        return ()
+    columns = " or ".join(column.name for column in table.partition_columns)
+    return (f"all {len(table.partitions):,} partitions: no filter on {columns} alone.",)
 
 
 def _evaluate(table: Table, usable: Sequence[Condition], names: dict[str, str]) -> Survivors:
@@ -46,7 +51,8 @@ def _evaluate(table: Table, usable: Sequence[Condition], names: dict[str, str]) 
         for condition in usable:
             try:
                 rows = connection.execute(
-                    f"SELECT i FROM parts WHERE ({condition.text}) OR bad"
+                    "SELECT selfserve_number FROM selfserve_partitions "
+                    f"WHERE selfserve_bad OR ({condition.text})"
                 ).fetchall()
             except duckdb.Error:
                 columns = ", ".join(sorted(names[column] for column in condition.columns))
@@ -56,19 +62,27 @@ def _evaluate(table: Table, usable: Sequence[Condition], names: dict[str, str]) 
     return Survivors(tuple(table.partitions[i] for i in sorted(kept)), tuple(notes))
 
 
+def _names(table: Table) -> dict[str, str]:
+    """The plan's names of the partition columns -> the table's."""
+    ours = {column.name for column in table.partition_columns}
+    return {plan: name for plan, name in PlanTable("", table).names.items() if name in ours}
+
+
 def _load(connection: "duckdb.DuckDBPyConnection", table: Table) -> None:
-    """The partitions' values as a table; `bad` where one is not of its column's type."""
-    first, count = len(table.columns), len(table.partition_columns)
-    texts = ", ".join(f"unnest(${i + 1}::VARCHAR[]) AS v{i}" for i in range(count))
-    casts = [
-        f"TRY_CAST(v{i} AS {to_duckdb(column.type)}) AS c{first + i}"
-        for i, column in enumerate(table.partition_columns)
-    ]
-    bad = " OR ".join(f"(v{i} IS NOT NULL AND c{first + i} IS NULL)" for i in range(count))
-    columns = [[one.values[i] for one in table.partitions] for i in range(count)]
-    numbers = f"unnest(range(${count + 1})) AS i"
+    """The partitions' values as a table, under both names of each column.
+
+    `selfserve_bad` where a value is not of its column's type.
+    """
+    texts, casts, bad = [], [], []
+    for i, (plan, name) in enumerate(_names(table).items()):
+        texts.append(f"unnest(${i + 1}::VARCHAR[]) AS selfserve_text_{i}")
+        cast = f"TRY_CAST(selfserve_text_{i} AS {plan_type(table.partition_columns[i])})"
+        casts += [f"{cast} AS {plan}", f"{cast} AS {quoted(name)}"]
+        bad.append(f"(selfserve_text_{i} IS NOT NULL AND {cast} IS NULL)")
+    columns = [[one.values[i] for one in table.partitions] for i in range(len(texts))]
+    number = f"unnest(range(${len(texts) + 1})) AS selfserve_number"
     connection.execute(
-        f"CREATE TABLE parts AS SELECT *, {bad} AS bad FROM "
-        f"(SELECT *, {', '.join(casts)} FROM (SELECT {numbers}, {texts}))",
+        f"CREATE TABLE selfserve_partitions AS SELECT selfserve_number, {', '.join(casts)}, "
+        f"{' OR '.join(bad)} AS selfserve_bad FROM (SELECT {number}, {', '.join(texts)})",
         [*columns, len(table.partitions)],
     )

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from selfserve.core.sql.estimate_plan import PlanTable, Scan, to_scans
-from selfserve.core.sql.tables import Table
+from selfserve.core.sql.tables import Table, TableColumn
 from selfserve.embedded.errors import engine_errors
 from selfserve.embedded.types import quoted, to_duckdb
 
@@ -62,12 +62,20 @@ def plan_scans(
 def _make_empty(connection: "duckdb.DuckDBPyConnection", one: PlanTable) -> None:
     """The table under the plan's names, and a view with its real ones."""
     table, columns = one.table, one.table.all_columns
-    base = f"{_PLAN_SCHEMA}.{one.plan_name}"
-    fields = [f"c{i} {to_duckdb(column.type)}" for i, column in enumerate(columns)]
+    base, names = f"{_PLAN_SCHEMA}.{one.plan_name}", one.names.items()
+    fields = [f"{plan} {plan_type(c)}" for (plan, _), c in zip(names, columns, strict=True)]
     connection.execute(f"CREATE TABLE {base} ({', '.join(fields)})")
     connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(table.schema)}")
-    names = [f"c{i} AS {quoted(column.name)}" for i, column in enumerate(columns)]
+    shown = [f"{plan} AS {quoted(name)}" for plan, name in names]
     connection.execute(
         f"CREATE VIEW {quoted(table.schema)}.{quoted(table.name)} AS "
-        f"SELECT {', '.join(names)} FROM {base}"
+        f"SELECT {', '.join(shown)} FROM {base}"
     )
+
+
+def plan_type(column: TableColumn) -> str:
+    """DuckDB's type for a column; text for a type that it has not."""
+    try:
+        return to_duckdb(column.type)
+    except ValueError:
+        return "VARCHAR"

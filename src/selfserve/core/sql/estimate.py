@@ -54,7 +54,7 @@ def to_estimate(scans: Sequence[ScanEstimate], pace: Pace) -> Estimate:
     amount = sum(scan.bytes for scan in scans)
     rows = [scan.rows for scan in scans if scan.rows is not None]
     low, high = seconds_for(amount, pace)
-    cost_low, cost_high = cost_of((low, high), pace)
+    cost_low, cost_high = cost_of(amount, pace)
     return Estimate(
         scans=tuple(scans),
         bytes=amount,

@@ -31,6 +31,10 @@ class Condition:
     columns: frozenset[str]
     """Paths of what it names, in the plan's names."""
     predicate: Predicate | None
+    """None: not understood, or not for the scan to see to."""
+    skips_groups: bool = False
+    """The engine compares it with a row group's minima and maxima, and may leave it out whole.
+    By other filters it reads their columns first, and the rest only if a row is left."""
 
 
 def parse_conditions(lines: Sequence[str], names: Mapping[str, str]) -> tuple[Condition, ...]:
@@ -62,38 +66,62 @@ def _conditions(text: str, names: Mapping[str, str]) -> Iterator[Condition]:
     from sqlglot import exp  # noqa: PLC0415
     from sqlglot.errors import SqlglotError  # noqa: PLC0415
 
+    reader = _Reader(names)
     try:
         parsed = sqlglot.parse_one(text, dialect="duckdb")
     except SqlglotError:
-        yield Condition(text, frozenset(_named_in(text, names)), None)
+        yield Condition(text, frozenset(reader.named_in(text)), None)
         return
-    reader = _Reader(names)
-    for part in parsed.unnest().flatten() if isinstance(parsed.unnest(), exp.And) else [parsed]:
+    inner = parsed.unnest()
+    parts = list(inner.flatten(unnest=False)) if isinstance(inner, exp.And) else [parsed]
+    for part in parts:
+        predicate = reader.predicate(part)
         yield Condition(
-            part.sql(dialect="duckdb"),
-            frozenset(reader.paths(part)) or frozenset(_named_in(text, names)),
-            reader.predicate(part),
+            text if len(parts) == 1 else part.sql(dialect="duckdb"),
+            frozenset(reader.paths(part)) or frozenset(reader.named_in(text)),
+            predicate,
+            # DuckDB writes parentheses around what it evaluates as an expression.
+            skips_groups=isinstance(predicate, NullTest)
+            or (predicate is not None and not isinstance(part, exp.Paren)),
         )
 
 
-def _named_in(text: str, names: Mapping[str, str]) -> Iterator[str]:
-    return (name for name in names if re.search(rf"\b{re.escape(name)}\b", text))
-
-
 class _Reader:
-    """Turns sqlglot's trees into predicates on the table's own columns."""
+    """Turns sqlglot's trees into predicates on the table's own columns.
+
+    EXPLAIN mostly uses the plan's names, but inside functions the table's own.
+    """
 
     def __init__(self, names: Mapping[str, str]) -> None:
         self._names = names
+        self._plan_names = {name.lower(): plan for plan, name in names.items()}
+        self._plan_names.update((plan, plan) for plan in names)
+
+    def named_in(self, text: str) -> Iterator[str]:
+        """The columns, in the plan's names, whose name stands anywhere in `text`."""
+        for name, plan in self._plan_names.items():
+            if re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text, re.IGNORECASE):
+                yield plan
 
     def paths(self, tree: "exp.Expr") -> Iterator[str]:
         """Every column or field that is named, in the plan's names."""
-        path = _path(tree)
-        if path is not None and path.partition(".")[0] in self._names:
+        path = self._resolve(tree)
+        if path is not None:
             yield path
             return
         for child in tree.iter_expressions():
             yield from self.paths(child)
+
+    def _resolve(self, tree: "exp.Expr") -> str | None:
+        """A column or a field of one, in the plan's names."""
+        path = _path(tree)
+        if path is None:
+            return None
+        if path.lower() in self._plan_names:  # a name that has a dot in it, maybe
+            return self._plan_names[path.lower()]
+        first, dot, rest = path.partition(".")
+        plan = self._plan_names.get(first.lower())
+        return None if plan is None else plan + dot + rest
 
     def predicate(self, tree: "exp.Expr") -> Predicate | None:
         """None: not understood."""
@@ -145,11 +173,11 @@ class _Reader:
 
         tree = tree.unnest()
         is_cast = isinstance(tree, exp.Cast) and tree.to.this.value in _WIDER
-        path = _path(tree.this.unnest() if is_cast else tree)
+        path = self._resolve(tree.this.unnest() if is_cast else tree)
         if path is None:
             return None, False
-        first, dot, rest = path.partition(".")
-        return (self._names[first] + dot + rest if first in self._names else None), is_cast
+        plan, dot, rest = path.partition(".")
+        return self._names[plan] + dot + rest, is_cast
 
 
 def _any_of(parts: Sequence[Predicate | None]) -> Predicate | None:

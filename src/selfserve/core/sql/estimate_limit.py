@@ -56,8 +56,6 @@ def _how_to_read_less(largest: ScanEstimate, amount: int) -> str:
     if len(largest.scan.columns) > 1:
         ways.append("select fewer columns")
     allowed = -(-amount // 1000**2)
-    raised = f"or allow it: selfserve sql … --max-bytes {allowed}MB"
-    if not ways:
-        return raised[3:].capitalize()
-    text = f"{' or '.join(ways)}, {raised}"
+    raised = f"allow it: selfserve sql … --max-bytes {allowed}MB"
+    text = f"{' or '.join(ways)}, or {raised}" if ways else raised
     return text[0].upper() + text[1:]

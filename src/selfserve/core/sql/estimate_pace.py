@@ -77,23 +77,30 @@ def seconds_for(amount: int, pace: Pace) -> tuple[float | None, float | None]:
     """How long this many bytes take, from low to high."""
     if pace.vcpus_low is None or pace.vcpus_high is None:
         return None, None
-    least, most = _OVERHEAD_S[pace.engine]
-    return least + amount / (_FAST * pace.vcpus_high), most + amount / (_SLOW * pace.vcpus_low)
+    return _fast(amount, pace, pace.vcpus_high), _slow(amount, pace, pace.vcpus_low)
 
 
-def cost_of(
-    seconds: tuple[float | None, float | None], pace: Pace
-) -> tuple[Decimal | None, Decimal | None]:
-    """The whole cluster's cost while the query runs, whoever else uses it meanwhile.
+def cost_of(amount: int, pace: Pace) -> tuple[Decimal | None, Decimal | None]:
+    """What the whole cluster costs meanwhile, from low to high, whoever else uses it.
 
-    The short time is one on many workers, so the low end is the work at its fastest, priced
-    at the least size's rate only if that is what makes it: both ends take the matching size.
+    Twice as many workers take half the time at twice the rate, so each size has its own
+    time and rate; the low end is the cheapest of the two sizes, the high end the dearest.
     """
-    low, high = seconds
-    if pace.hourly_cost is None or low is None or high is None:
+    if pace.hourly_cost is None or pace.vcpus_low is None or pace.vcpus_high is None:
         return None, None
-    dear, cheap = pace.hourly_cost.high, pace.hourly_cost.low
-    return _money(low, min(cheap, dear)), _money(high, max(cheap, dear))
+    sizes = (pace.vcpus_low, pace.hourly_cost.low), (pace.vcpus_high, pace.hourly_cost.high)
+    return (
+        min(_money(_fast(amount, pace, vcpus), rate) for vcpus, rate in sizes),
+        max(_money(_slow(amount, pace, vcpus), rate) for vcpus, rate in sizes),
+    )
+
+
+def _fast(amount: int, pace: Pace, vcpus: int) -> float:
+    return _OVERHEAD_S[pace.engine][0] + amount / (_FAST * vcpus)
+
+
+def _slow(amount: int, pace: Pace, vcpus: int) -> float:
+    return _OVERHEAD_S[pace.engine][1] + amount / (_SLOW * vcpus)
 
 
 def _money(seconds: float, hourly: Decimal) -> Decimal:

@@ -18,7 +18,7 @@ _LIMITS = frozenset({"LIMIT", "STREAMING_LIMIT"})
 
 @dataclass(frozen=True, slots=True)
 class PlanTable:
-    """A table under the plan's own names: `t0` and `c0`, `c1`, … by its place among all."""
+    """A table under the plan's own names, such as `t0`; its columns are numbered."""
 
     plan_name: str
     table: Table
@@ -26,7 +26,7 @@ class PlanTable:
     @property
     def names(self) -> dict[str, str]:
         """The plan's column -> the table's."""
-        return {f"c{i}": column.name for i, column in enumerate(self.table.all_columns)}
+        return {f"selfserve_{i}": column.name for i, column in enumerate(self.table.all_columns)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,8 @@ class Scan:
     paths: tuple[str, ...]
     """The same, down to the fields of rows where not all are read, such as `s.info.mode`."""
     conditions: tuple[Condition, ...]
+    filtered: tuple[str, ...] = ()
+    """Paths of what the filters need; of a row group in which no row matches, only these are."""
     may_stop_early: bool = False
     """A LIMIT is all that stands above it: the engine need not read to the end."""
 
@@ -112,8 +114,8 @@ def _below(name: str, info: Node, above: _Above) -> _Above:
 def _to_scan(found: PlanTable, info: Node, filters: Sequence[str]) -> Scan:
     names = found.names
     pushed = parse_conditions(_lines(info.get("Filters")), names)
-    # A FILTER right above the scan speaks of its columns too; those are in the projections.
-    conditions = pushed + parse_conditions(filters, names)
+    # A FILTER right above the scan can leave out partitions, but all that the scan has is read.
+    above = [replace(one, predicate=None) for one in parse_conditions(filters, names)]
     used = {*_lines(info.get("Projections")), *(path for c in pushed for path in c.columns)}
     partitioned = {column.name for column in found.table.partition_columns}
     ordered = [(plan, name) for plan, name in names.items() if name not in partitioned]
@@ -122,8 +124,14 @@ def _to_scan(found: PlanTable, info: Node, filters: Sequence[str]) -> Scan:
         table=found.table,
         columns=tuple(name for name, some in paths.items() if some),
         paths=tuple(path for some in paths.values() for path in some),
-        conditions=conditions,
+        conditions=(*pushed, *above),
+        filtered=_filtered(pushed, names),
     )
+
+
+def _filtered(pushed: Sequence[Condition], names: Mapping[str, str]) -> tuple[str, ...]:
+    used = {path for condition in pushed for path in condition.columns}
+    return tuple(path for plan, name in names.items() for path in _paths(plan, name, used))
 
 
 def _paths(plan: str, name: str, used: set[str]) -> list[str]:
