@@ -18,7 +18,8 @@ class UnsupportedHereError(BadInputError):
 def mark(text: str, *, line: int, column: int, length: int = 1) -> str:
     """The line of `text`, and one below it with carets; line and column count from 1.
 
-    Empty if there is no such place, or nothing on the line. Tabs stay tabs, so that the carets stand where they should.
+    Empty if there is no such place, or nothing on the line. Tabs stay tabs, so that the carets
+    stand where they should.
     """
     lines = text.split("\n")  # splitlines() ends lines where no engine does, as at a form feed
     if not 1 <= line <= len(lines) or column < 1 or not lines[line - 1].strip():
