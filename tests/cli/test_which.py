@@ -40,6 +40,13 @@ def test_standard_input_is_read(run: Run) -> None:
     assert run("which", "-", stdin="select explode(a) from t").stdout == EXPLODE
 
 
+def test_there_may_be_no_engine(run: Run) -> None:
+    text = "select map_agg(a, b) from t distribute by c"
+
+    assert run("which", "-", stdin=text).stdout.startswith("No engine: map_agg is only in Trino")
+    assert json.loads(run("which", "-", "-o", "json", stdin=text).stdout)["engine"] is None
+
+
 def test_a_saved_query_is_read_in_the_language_of_its_header(run: Run, folder: Path) -> None:
     (folder / "queries").mkdir()
     (folder / "queries/top.sql").write_text('-- engine: hive\nselect explode("it\'s") from t')

@@ -8,6 +8,7 @@ import typer
 from selfserve.cli.options import invocation
 
 if TYPE_CHECKING:  # reading a query may load profiles
+    from selfserve.core.sql.advice import Advice
     from selfserve.usecases.sql.which import Answered
 
 Source = Annotated[
@@ -44,10 +45,14 @@ def which(ctx: typer.Context, query: Source, *, cluster: Cluster = None) -> None
     if this.output.as_json:
         this.output.json(_to_json(answered))
         return
-    advice = answered.advice
-    place = "This machine" if advice.on_laptop else advice.engine.called
-    this.output.line(f"{place}: {advice.why}")
-    this.output.line(advice.also)
+    this.output.line(f"{_place(answered.advice)}: {answered.advice.why}")
+    this.output.line(answered.advice.also)
+
+
+def _place(advice: "Advice") -> str:
+    if advice.engine is None:
+        return "No engine"
+    return "This machine" if advice.on_laptop else advice.engine.called
 
 
 def _to_json(answered: "Answered") -> dict[str, object]:

@@ -23,7 +23,8 @@ _UNPACKED = 4
 class Advice:
     """Where a query should run."""
 
-    engine: Engine
+    engine: Engine | None
+    """None: no engine has all that the query uses."""
     why: str
     """One sentence, with the figures that decided."""
     also: str
@@ -57,9 +58,9 @@ def _nobody_has_all(case: Case) -> Advice | None:
         return None
     one, other = apart
     return Advice(
-        case.written_in,
-        f"no engine has both {one.name} ({named(one.engines)}) and {other.name} "
-        f"({named(other.engines)}).",
+        None,
+        f"{one.name} is only in {named(one.engines)}, and {other.name} only in "
+        f"{named(other.engines)}.",
         f"Write {other.name} in another way for {named(one.engines)}, "
         f"or {one.name} for {named(other.engines)}.",
     )
