@@ -15,6 +15,7 @@ from selfserve.core.sql.parameters import (
     Parameter,
     find_placeholders,
     parse_parameters,
+    to_typed,
 )
 from selfserve.core.sql.problems import SqlError
 from selfserve.errors import BadInputError
@@ -316,3 +317,26 @@ def test_any_texts_in_quotes_are_a_list_of_those_texts(texts: list[str]) -> None
     typed = ",".join("'" + text.replace("'", "''") + "'" for text in texts)
 
     assert _one(typed, "varchar[]").value == tuple(texts)
+
+
+@pytest.mark.parametrize(
+    ("type_text", "typed"),
+    [
+        ("varchar", "it's, 'a'"),
+        ("varchar", ""),
+        ("varchar[]", "'a,b','it''s',''"),
+        ("bigint[]", "1,-2"),
+        ("double", "1.5e300"),
+        ("decimal(38,10)", "-0.0000000001"),
+        ("boolean", "true"),
+        ("date[]", "2026-01-31,2026-02-28"),
+        ("timestamp", "2026-01-31 12:30:01.000005"),
+        ("timestamp[]", "2026-01-31 12:30,2026-01-31"),
+    ],
+)
+def test_a_value_can_be_typed_again(type_text: str, typed: str) -> None:
+    parameter = _one(typed, type_text)
+
+    kind, text = to_typed(parameter)
+
+    assert _parse(f"x:{kind}={text}")["x"] == parameter

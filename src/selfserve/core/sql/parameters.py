@@ -12,6 +12,7 @@ import re
 import shlex
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
 from selfserve.core.did_you_mean import did_you_mean
 from selfserve.core.sql.engines import Engine
@@ -248,6 +249,8 @@ def _quoted(value: Scalar) -> str:
     if isinstance(value, str):
         escaped = value.replace("'", "''")
         return f"'{escaped}'"
+    if isinstance(value, Decimal):
+        return f"{value:f}"  # str() may give 1E-10, which is typed for doubles only
     return str(value)
 
 
