@@ -19,6 +19,7 @@ COMMANDS = {
     "submit": "selfserve.cli.submit:submit_app",
     "sql": "selfserve.cli.sql:sql",
     "queries": "selfserve.cli.queries:queries",
+    "which": "selfserve.cli.which:which",
     "status": "selfserve.cli.status:status",
     "ls": "selfserve.cli.status:ls",
     "runs": "selfserve.cli.runs:runs",

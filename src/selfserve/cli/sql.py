@@ -131,7 +131,7 @@ def sql(
         try:
             _run(console, script, param or [], explain_cost=explain_cost)
         finally:
-            session.way.close()
+            session.road.close()
 
 
 def _run(

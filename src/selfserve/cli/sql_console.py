@@ -75,7 +75,7 @@ class Console:
 
     def run(self, script: Script, given: list[str]) -> None:
         """Run the statements of a script; the first error ends it."""
-        ready = make_ready(script, given, self.session.way.facts.engine)
+        ready = make_ready(script, given, self.session.road.facts.engine)
         self._refuse_several(ready)
         for statement in ready.statements:
             if statement.kind is StatementKind.USE:
@@ -87,14 +87,15 @@ class Console:
         """Say what the statements would read, take and cost."""
         from selfserve.cli.sql_estimate import show_estimate
 
-        ready = make_ready(script, given, self.session.way.facts.engine)
+        ready = make_ready(script, given, self.session.road.facts.engine)
         for statement in ready.statements:
-            estimate = self.session.way.estimate(self._request(ready, statement))
+            request = self._request(ready, statement)
+            estimate = self.session.road.chosen_for(request).estimate(request)
             show_estimate(self.this.output, estimate)
 
     def catalogue(self) -> TableCatalogue:
         """The tables that statements see."""
-        return self.session.way.catalogue()
+        return self.session.road.catalogue()
 
     def _run_one(self, script: Script, ready: Ready, statement: Statement) -> None:
         request = self._request(ready, statement)
@@ -157,7 +158,7 @@ class Console:
         )
 
     def _request(self, ready: Ready, statement: Statement) -> SqlRequest:
-        engine = self.session.way.facts.engine
+        engine = self.session.road.facts.engine
         return SqlRequest(
             text=statement.text,
             engine=engine,
@@ -169,7 +170,8 @@ class Console:
         if self._max_bytes is not None and statement.kind is StatementKind.QUERY:
             from selfserve.core.sql.estimate_limit import check_max_bytes, parse_bytes
 
-            check_max_bytes(self.session.way.estimate(request), parse_bytes(self._max_bytes))
+            estimate = self.session.road.chosen_for(request).estimate(request)
+            check_max_bytes(estimate, parse_bytes(self._max_bytes))
 
     def _use(self, statement: Statement) -> None:
         self.schema = statement.text.split()[-1].strip('"`').rpartition(".")[2].lower()
@@ -192,4 +194,4 @@ def run_once(this: Invocation, script: Script) -> None:
         try:
             Console(this, session, Outlet(None)).run(script, [])
         finally:
-            session.way.close()
+            session.road.close()

@@ -103,6 +103,11 @@ class EmbeddedSql:
         return Prepared(translated.sql, bound.values, translated.tables, names)
 
 
+    def close(self) -> None:
+        """End the engine."""
+        self._engine.close()
+
+
 def kind_of(request: SqlRequest) -> StatementKind:
     """What the one statement of a request does. Raises SqlError."""
     statements = split_script(request.text, request.engine)

@@ -23,6 +23,7 @@ from selfserve.usecases.sql.ways import Facts, Wish
 
 if TYPE_CHECKING:
     from selfserve.core.sql.estimate import Estimate
+    from selfserve.core.sql.estimate_pace import Pace
 
 _CHUNK_BYTES = 1024 * 1024
 
@@ -57,9 +58,17 @@ class LocalWay:
         """See `Way.estimate`."""
         from selfserve.core.sql.estimate_pace import Pace
 
+        return self.estimate_at(request, Pace.of_this_machine(os.cpu_count() or 1))
+
+    def estimate_at(self, request: SqlRequest, pace: "Pace") -> "Estimate":
+        """What it would take at this pace."""
         with self._connection() as connection:
-            pace = Pace.of_this_machine(os.cpu_count() or 1)
             return ask_estimate(connection, AskEstimate(request, pace))
+
+    def chosen_for(self, request: SqlRequest) -> "LocalWay":
+        """See `Road.chosen_for`."""
+        del request
+        return self
 
     def catalogue(self) -> TableCatalogue:
         """See `Way.catalogue`."""

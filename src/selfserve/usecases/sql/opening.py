@@ -9,8 +9,8 @@ from selfserve.usecases.progress import Report
 from selfserve.usecases.sql.book import QueryBook
 from selfserve.usecases.sql.profile_engine import ProfileEngine, find_engine
 from selfserve.usecases.sql.running import SqlSession
-from selfserve.usecases.sql.ways import Facts
-from selfserve.usecases.targets.target import Place, Targets
+from selfserve.usecases.sql.ways import Facts, Road
+from selfserve.usecases.targets.target import Place, Target, Targets
 
 DEFAULT_PROFILE = "adhoc-presto"
 EMBEDDED = "the embedded engine"
@@ -24,6 +24,8 @@ class Where:
     """A target, as `--on` names it."""
     cluster: str | None = None
     """A cluster's name, or a profile's."""
+    laptop_bytes: int | None = None
+    """Queries that read no more are answered on this machine; None: none are."""
 
 
 def open_session(targets: Targets, where: Where, *, report: Report) -> SqlSession:
@@ -42,9 +44,29 @@ def open_session(targets: Targets, where: Where, *, report: Report) -> SqlSessio
         raise _no_engine(wanted)
     if place.is_local and found is not None and _is_embedded(found):
         return _open_local(place, found)
+    return _open_remote(targets.open(where.on), wanted, found, where, report)
+
+
+def _open_remote(
+    target: Target, wanted: str, found: ProfileEngine | None, where: Where, report: Report
+) -> SqlSession:
     from selfserve.usecases.sql.cluster_way import open_cluster
 
-    return open_cluster(targets.open(where.on), wanted, found, report=report)
+    most_bytes = where.laptop_bytes
+    if target.is_local or most_bytes is None or found is None or not _is_embedded(found):
+        road: Road = open_cluster(target, wanted, found, report=report)
+    else:
+        from selfserve.usecases.sql.laptop import open_laptop
+        from selfserve.usecases.sql.laptop_first import LaptopFirst
+
+        road = LaptopFirst(
+            open_laptop(target, _embedded_facts(found)),
+            lambda: open_cluster(target, wanted, found, report=report),
+            most_bytes=most_bytes,
+            report=report,
+        )
+    book = QueryBook(target.store, target.label)
+    return SqlSession(road=road, book=book, owner=target.user, clock=target.clock)
 
 
 def _is_embedded(found: ProfileEngine) -> bool:
@@ -55,15 +77,18 @@ def _open_local(place: Place, found: ProfileEngine) -> SqlSession:
     from selfserve.usecases.sql.local_way import LocalWay
     from selfserve.usecases.targets.clock import SystemClock
 
-    facts = Facts(
+    way = LocalWay(_embedded_facts(found), place.bucket)
+    book = QueryBook(way.store, place.label)
+    return SqlSession(road=way, book=book, owner=place.user, clock=SystemClock())
+
+
+def _embedded_facts(found: ProfileEngine) -> Facts:
+    return Facts(
         engine=found.engine or Engine.TRINO,
         answered_by=EMBEDDED,
         profile=found.profile,
         hourly_cost=Decimal(0),
     )
-    way = LocalWay(facts, place.bucket)
-    book = QueryBook(way.store, place.label)
-    return SqlSession(way=way, book=book, owner=place.user, clock=SystemClock())
 
 
 def open_book(targets: Targets, on: str | None) -> tuple[QueryBook, str]:

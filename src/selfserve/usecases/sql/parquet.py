@@ -9,7 +9,8 @@ every engine of EMR reads these.
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
 
 from selfserve.core.sql.answers import Column, Row
 from selfserve.core.sql.rendering import render_text
@@ -34,43 +35,71 @@ class _Kind:
     convert: Callable[[Any], object] | None = None  # Any: values of the type that was asked for
 
 
+class ParquetRows:
+    """Writes rows as they come; never more than a row group of them is kept.
+
+    The file is whole after the `with` block.
+    """
+
+    def __init__(self, columns: Sequence[Column], sink: "Sink") -> None:
+        """Raises BadInputError without columns; a Parquet file has some."""
+        import pyarrow as pa
+        from pyarrow import parquet
+
+        if not columns:
+            raise BadInputError(
+                "This statement has no result to write as Parquet.",
+                hint="Run it without --out and with: -o table",
+            )
+        self._kinds = [_kind(parse_type(column.type)) for column in columns]
+        names = distinct_names(column.name for column in columns)
+        self._schema = pa.schema(
+            [pa.field(name, kind.arrow) for name, kind in zip(names, self._kinds, strict=True)]
+        )
+        self._pending: list[pa.RecordBatch] = []
+        file = pa.PythonFile(sink, mode="w")
+        self._writer = parquet.ParquetWriter(file, self._schema, compression="snappy")
+
+    def add(self, batch: Sequence[Row]) -> None:
+        """Write these, too."""
+        for start in range(0, len(batch), _ROWS_AT_A_TIME):
+            rows = batch[start : start + _ROWS_AT_A_TIME]
+            self._pending.append(_record_batch(rows, self._kinds, self._schema))
+            if sum(pending.nbytes for pending in self._pending) >= _ROW_GROUP_BYTES:
+                self._write_pending()
+
+    def __enter__(self) -> Self:
+        self._writer.__enter__()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if kind is None and self._pending:
+            self._write_pending()
+        self._writer.__exit__(kind, error, traceback)
+
+    def _write_pending(self) -> None:
+        import pyarrow as pa
+
+        self._writer.write_table(pa.Table.from_batches(self._pending, self._schema))
+        self._pending.clear()
+
+
 def write_parquet(
     columns: Sequence[Column], batches: Iterable[Sequence[Row]], sink: "Sink"
 ) -> None:
-    """Write all rows; never more than a row group of them is kept.
+    """Write all rows.
 
     Raises:
-        BadInputError: there are no columns; a Parquet file has some.
+        BadInputError: there are no columns.
     """
-    import pyarrow as pa
-    from pyarrow import parquet
-
-    if not columns:
-        raise BadInputError(
-            "This statement has no result to write as Parquet.",
-            hint="Run it without --out and with: -o table",
-        )
-    kinds = [_kind(parse_type(column.type)) for column in columns]
-    names = distinct_names(column.name for column in columns)
-    schema = pa.schema(
-        [pa.field(name, kind.arrow) for name, kind in zip(names, kinds, strict=True)]
-    )
-    pending: list[pa.RecordBatch] = []
-    file = pa.PythonFile(sink, mode="w")
-    with parquet.ParquetWriter(file, schema, compression="snappy") as writer:
-        for rows in _in_pieces(batches):
-            pending.append(_record_batch(rows, kinds, schema))
-            if sum(batch.nbytes for batch in pending) >= _ROW_GROUP_BYTES:
-                writer.write_table(pa.Table.from_batches(pending, schema))
-                pending.clear()
-        if pending:
-            writer.write_table(pa.Table.from_batches(pending, schema))
-
-
-def _in_pieces(batches: Iterable[Sequence[Row]]) -> Iterable[Sequence[Row]]:
-    for batch in batches:
-        for start in range(0, len(batch), _ROWS_AT_A_TIME):
-            yield batch[start : start + _ROWS_AT_A_TIME]
+    with ParquetRows(columns, sink) as writer:
+        for batch in batches:
+            writer.add(batch)
 
 
 def _record_batch(

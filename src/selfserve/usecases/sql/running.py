@@ -15,7 +15,7 @@ from selfserve.core.sql.result_format import ResultFormat
 from selfserve.errors import InterruptedByUserError, SelfserveError
 from selfserve.usecases.sql.book import QueryBook
 from selfserve.usecases.sql.sink import Sink
-from selfserve.usecases.sql.ways import Asked, Export, Way, Wish
+from selfserve.usecases.sql.ways import Asked, Export, Facts, Road, Wish
 from selfserve.usecases.targets.clock import Clock
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ _HOUR_S = 3600
 class SqlSession:
     """Where statements go, and where they are written down."""
 
-    way: Way
+    road: Road
     book: QueryBook
     owner: str
     clock: Clock
@@ -53,7 +53,8 @@ def show_query(session: SqlSession, order: Order, show: Callable[[Asked], None])
     Raises:
         InterruptedByUserError: Ctrl-C; the engine has been told to stop.
     """
-    record = _begin(session, order)
+    way = session.road.chosen_for(order.request)
+    record = _begin(session, order, way.facts)
 
     def work(asked: Asked) -> QueryRecord:
         columns = tuple(asked.columns)
@@ -68,8 +69,8 @@ def show_query(session: SqlSession, order: Order, show: Callable[[Asked], None])
         )
 
     wish = Wish(query_id=record.query_id, most=order.most)
-    way = session.way.ask(order.request, wish)
-    return _run(session, record, way, work, answer_of=lambda asked: asked)
+    asking = way.ask(order.request, wish)
+    return _run(session, _Begun(record, way.facts), asking, work, answer_of=lambda asked: asked)
 
 
 def export_query(
@@ -84,20 +85,30 @@ def export_query(
 
     Raises: as `show_query` does.
     """
-    record = _begin(session, order)
+    way = session.road.chosen_for(order.request)
+    record = _begin(session, order, way.facts)
 
     def work(export: Export) -> QueryRecord:
         rows = run(export)
         return replace(record, rows=rows, bytes_read=export.answer.figures().bytes_read)
 
     wish = Wish(query_id=record.query_id)
-    way = session.way.export(order.request, wish, result_format, sink)
-    return _run(session, record, way, work, answer_of=lambda export: export.answer)
+    begun = _Begun(record, way.facts)
+    exporting = way.export(order.request, wish, result_format, sink)
+    return _run(session, begun, exporting, work, answer_of=lambda export: export.answer)
+
+
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """A query that is written down, and who answers it."""
+
+    record: QueryRecord
+    facts: Facts
 
 
 def _run(
     session: SqlSession,
-    record: QueryRecord,
+    begun: _Begun,
     way: AbstractContextManager[_T],
     work: Callable[[_T], QueryRecord],
     *,
@@ -109,14 +120,14 @@ def _run(
                 done = work(started)
             except KeyboardInterrupt as interrupt:
                 _cancel(answer_of(started))
-                raise _interrupted(record) from interrupt
+                raise _interrupted(begun.record) from interrupt
             except BrokenPipeError:  # whoever read the rows has left
                 _cancel(answer_of(started))
                 raise
     except BaseException as error:
-        _end(session, _failed(record, error))
+        _end(session, begun.facts, _failed(begun.record, error))
         raise
-    return _end(session, replace(done, state=QueryState.FINISHED))
+    return _end(session, begun.facts, replace(done, state=QueryState.FINISHED))
 
 
 def _cancel(answer: Answer) -> None:
@@ -134,8 +145,8 @@ def _interrupted(record: QueryRecord) -> InterruptedByUserError:
     )
 
 
-def _begin(session: SqlSession, order: Order) -> QueryRecord:
-    facts, request = session.way.facts, order.request
+def _begin(session: SqlSession, order: Order, facts: Facts) -> QueryRecord:
+    request = order.request
     now = session.clock.now()
     record = QueryRecord(
         query_id=make_query_id(now, token_hex(3)),
@@ -172,9 +183,9 @@ def _failed(record: QueryRecord, error: BaseException) -> QueryRecord:
     return replace(record, state=state, error=said)
 
 
-def _end(session: SqlSession, record: QueryRecord) -> QueryRecord:
+def _end(session: SqlSession, facts: Facts, record: QueryRecord) -> QueryRecord:
     ended = session.clock.now()
-    cost = _cost(session.way.facts.hourly_cost, record.created, ended)
+    cost = _cost(facts.hourly_cost, record.created, ended)
     done = replace(record, ended=ended, cost=cost)
     session.book.save(done)
     return done

@@ -1,12 +1,13 @@
 """Read the rows of a result that Hive or Spark has written as Parquet: some at a time."""
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from selfserve.core.sql.answers import Column, Row
 from selfserve.core.sql.hive_types import row_field
@@ -33,6 +34,9 @@ _TYPES = {
     "date32[day]": "date",
     "null": "unknown",
 }
+
+_UTC_NAMES = {"UTC", "Etc/UTC", "GMT", "Etc/GMT", "Z", "Zulu", "UCT"}
+_OFFSET = re.compile(r"(?:UTC|GMT|UT)?([+-])(\d{1,2})(?::?(\d\d))?(?::?\d\d)?")
 
 Convert = Callable[[object], object]
 
@@ -70,10 +74,11 @@ class StoredRows:
 
     def batches(self, columns: Sequence[Column], time_zone: str) -> Iterator[Sequence[Row]]:
         """All rows as `columns`; times that have a zone become those of `time_zone`, without it."""
+        zone = parse_zone(time_zone)
         for key in self._keys:
             with self._open(key) as file:
                 converts = [
-                    _converter(field.type, column.type, ZoneInfo(time_zone))
+                    _converter(field.type, column.type, zone)
                     for field, column in zip(file.schema_arrow, columns, strict=True)
                 ]
                 for batch in file.iter_batches(batch_size=_ROWS):
@@ -100,12 +105,38 @@ class StoredRows:
             from selfserve.local.home import Home
 
             return Home(Path(self._target.state)).lake / self._target.bucket / key
-        body = self._target.store.get(key)
-        if body is None:
-            raise _gone(self._target, key)
         path = folder / "part.parquet"
-        path.write_bytes(body)
+        try:
+            is_there = self._target.store.get_file(key, path)
+        except OSError as error:
+            raise BadInputError(
+                f"A part of the result does not fit into {folder.parent}: {error.strerror}.",
+                hint="Free some space, or use another folder: export TMPDIR=/path",
+            ) from error
+        if not is_there:
+            raise _gone(self._target, key)
         return path
+
+
+def parse_zone(name: str) -> tzinfo:
+    """The zone that Spark calls so: of a region, or an offset such as `GMT+01:00` or `-5`.
+
+    Raises:
+        BadInputError: this machine does not know it.
+    """
+    if name in _UTC_NAMES:
+        return UTC
+    if found := _OFFSET.fullmatch(name):
+        sign, hours, minutes = found.groups()
+        offset = timedelta(hours=int(hours), minutes=int(minutes or 0))
+        return timezone(-offset if sign == "-" else offset)
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise BadInputError(
+            f"This machine does not know the time zone {name}, which the cluster shows times in.",
+            hint="Get the time zones of the world: pip install tzdata",
+        ) from error
 
 
 def type_of(kind: "pa.DataType") -> str:
@@ -138,7 +169,7 @@ def _to_values(array: "pa.Array", convert: Convert | None) -> list[object]:
     return values if convert is None else [convert(value) for value in values]
 
 
-def _converter(kind: "pa.DataType", type_name: str, zone: ZoneInfo) -> Convert | None:
+def _converter(kind: "pa.DataType", type_name: str, zone: tzinfo) -> Convert | None:
     """What makes of pyarrow's values those of answers; None where they are the same."""
     import pyarrow as pa
 
@@ -147,7 +178,7 @@ def _converter(kind: "pa.DataType", type_name: str, zone: ZoneInfo) -> Convert |
     return _of_type(kind, zone)
 
 
-def _of_type(kind: "pa.DataType", zone: ZoneInfo) -> Convert | None:
+def _of_type(kind: "pa.DataType", zone: tzinfo) -> Convert | None:
     import pyarrow as pa
 
     if pa.types.is_timestamp(kind) and kind.tz is not None:
@@ -161,7 +192,7 @@ def _of_type(kind: "pa.DataType", zone: ZoneInfo) -> Convert | None:
     return None
 
 
-def _in_zone(value: object, zone: ZoneInfo) -> object:
+def _in_zone(value: object, zone: tzinfo) -> object:
     return value.astimezone(zone).replace(tzinfo=None) if isinstance(value, datetime) else value
 
 

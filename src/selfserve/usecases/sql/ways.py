@@ -56,12 +56,25 @@ class Export(Protocol):
         """Return when all rows are there; their number."""
 
 
-class Way(Protocol):
-    """A way to an engine; open for as long as statements come. Raises only `SelfserveError`s."""
+class Road(Protocol):
+    """Leads to an engine or to one of several; open for as long as statements come."""
 
     @property
     def facts(self) -> Facts:
-        """Who answers."""
+        """Who answers; of several, those that speak for all."""
+
+    def chosen_for(self, request: SqlRequest) -> "Way":
+        """The way that this statement takes."""
+
+    def catalogue(self) -> TableCatalogue:
+        """The tables that its statements see."""
+
+    def close(self) -> None:
+        """Give it up."""
+
+
+class Way(Road, Protocol):
+    """A way to one engine. Raises only `SelfserveError`s."""
 
     def ask(self, request: SqlRequest, wish: Wish) -> AbstractContextManager[Asked]:
         """Start a statement; what it holds is given back when the block is left."""
@@ -73,9 +86,3 @@ class Way(Protocol):
 
     def estimate(self, request: SqlRequest) -> Estimate:
         """What a query would read, take and cost; nothing is run."""
-
-    def catalogue(self) -> TableCatalogue:
-        """The tables that its statements see."""
-
-    def close(self) -> None:
-        """Give the way up."""

@@ -1,0 +1,95 @@
+"""The cluster that statements go to: one that is up, or one that is started for them to stay."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from selfserve.core.cluster import Cluster
+from selfserve.core.durations import format_duration
+from selfserve.core.naming import TAG_SHARED
+from selfserve.core.sql.engines import Engine, engine_of
+from selfserve.errors import BadInputError, NotFoundError
+from selfserve.usecases.launches.clusters import list_ours
+from selfserve.usecases.progress import Note, Report
+from selfserve.usecases.targets.config_file import profiles_folder
+from selfserve.usecases.targets.target import Target
+
+
+@dataclass(frozen=True, slots=True)
+class LiveCluster:
+    """A cluster that takes statements."""
+
+    cluster: Cluster
+    name: str
+    engine: Engine
+    hourly_cost: Decimal | None
+    """In $, at most; 0 on this machine; None: not known."""
+
+
+def find_or_start(target: Target, wanted: str, *, is_profile: bool, report: Report) -> LiveCluster:
+    """A live cluster for statements; one is started if there is none.
+
+    That is the one that this user calls `wanted`, anybody's with that id, or one that is
+    shared and of that profile. One that is started gets the profile's name.
+
+    Raises:
+        NotFoundError: there is neither such a cluster nor such a profile.
+        BadInputError: nothing there answers SQL.
+        ClusterFailedError: it does not start.
+    """
+    cluster = _find(target, wanted)
+    if cluster is None and not is_profile:
+        raise NotFoundError(
+            f"Neither a running cluster nor a profile is called {wanted}.",
+            hint="See clusters with: selfserve status; profiles with: selfserve profiles",
+        )
+    if cluster is None or cluster.state.is_starting:
+        cluster = _start(target, wanted, report)
+    return _described(target, cluster)
+
+
+def _find(target: Target, wanted: str) -> Cluster | None:
+    ours = list_ours(target)
+    for name, found in ours:
+        if wanted == found.id or (target.user, wanted) == (name.owner, name.name):
+            return target.backend.describe(found.id)
+    for name, found in ours:
+        if name.profile == wanted and not found.state.is_starting:
+            cluster = target.backend.describe(found.id)
+            if cluster.tags.get(TAG_SHARED) == "true":
+                return cluster
+    return None
+
+
+def _start(target: Target, profile: str, report: Report) -> Cluster:
+    from selfserve.usecases.profiles import find_profiles
+    from selfserve.usecases.up import up
+
+    resolved = find_profiles(profiles_folder()).resolve(profile)
+    ends = format_duration(resolved.profile.shutdown.idle)
+    report(
+        Note(
+            f"No cluster {profile} is up on {target.label}: starting one, which stays for your "
+            f"next statements and ends {ends} after the last."
+        )
+    )
+    return up(target, resolved, name=profile, report=report).cluster
+
+
+def _described(target: Target, cluster: Cluster) -> LiveCluster:
+    engine = engine_of(cluster.applications)
+    name = cluster.name.name if cluster.name else cluster.id
+    if engine is None:
+        raise BadInputError(
+            f"Nothing on cluster {name} answers SQL; it has {', '.join(cluster.applications)}.",
+            hint="Name one with Trino, Presto, Hive or Spark: selfserve sql -c adhoc-presto …",
+        )
+    return LiveCluster(cluster, name, engine, _hourly_cost(target, cluster))
+
+
+def _hourly_cost(target: Target, cluster: Cluster) -> Decimal | None:
+    if target.is_local:
+        return Decimal(0)
+    from selfserve.usecases.placement.destination_facts import of_cluster
+
+    cost = of_cluster(target, cluster).hourly_cost
+    return cost.high if cost else None
