@@ -1,6 +1,7 @@
 """Translate a statement and let DuckDB answer it, as tests of the translation do."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from functools import cache
 
 import duckdb
@@ -79,3 +80,8 @@ def value_and_type(expression: str) -> tuple[object, str]:
     row = relation.fetchone()
     assert row is not None
     return row[0], str(relation.types[0])
+
+
+def moment(*parts: int) -> datetime:
+    """A time stamp without a zone, as Trino's `timestamp` is."""
+    return datetime(*parts)  # type: ignore[arg-type] # noqa: DTZ001 (parts are numbers, no zone)

@@ -4,7 +4,7 @@ Source: https://trino.io/docs/current/functions/conversion.html
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from sqlglot import exp
 
@@ -28,7 +28,7 @@ _NUMBER = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"
 _DATE = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _CLOCK = r"[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,DIGITS})?)?"
 _ZONE = "(UTC|Z|[+-][0-9]{2}:[0-9]{2}|[A-Z][A-Za-z_]+/[A-Z][A-Za-z_]+)"
-# text that Trino reads as this type, and DuckDB the same; anything else fails
+# text that Trino reads as this type, and DuckDB the same
 _READABLE = {
     **dict.fromkeys(INTEGERS, _WHOLE),
     **dict.fromkeys(FLOATS, f"{_NUMBER}|NaN|[+-]?Infinity"),
@@ -38,6 +38,17 @@ _READABLE = {
     "timestamp": f"{_DATE}( {_CLOCK})?",
     "timestamp with time zone": f"{_DATE} {_CLOCK} ?{_ZONE}",
     "time": _CLOCK,
+}
+_SPACED = r"(?s)[\x00-\x20].*|.*[\x00-\x20]"
+_WITH_DIGIT = "(?s).*[0-9].*"
+# other text that some release of Trino reads: it fails here even in TRY_CAST; the rest is NULL
+_DOUBTFUL = {
+    **dict.fromkeys((*INTEGERS, "decimal"), _SPACED),
+    **dict.fromkeys(FLOATS, rf"{_SPACED}|.*[0-9.][dDfF]|[+-]?0[xX].*"),
+    "date": _WITH_DIGIT,
+    "timestamp": _WITH_DIGIT,
+    "timestamp with time zone": _WITH_DIGIT,
+    "time": _WITH_DIGIT,
 }
 _STRFTIME = {0: "", 3: ".%g", 6: ".%f"}
 
@@ -51,11 +62,31 @@ def _cast(env: Env, node: exp.Cast) -> Value:
     return cast(env, value, target)
 
 
-@translates(exp.TryCast, parts=("this", "to"))
+@translates(exp.TryCast, parts=("this", "to", "safe"))
 def _try_cast(env: Env, node: exp.TryCast) -> Value:
-    value = env.value(node.this)
-    result = exactly(cast(env.trying(), value, type_of(node.args["to"])))
+    return attempted(env, env.value(node.this), type_of(node.args["to"]))
+
+
+def attempted(env: Env, value: Value, target: Type) -> Value:
+    """TRY_CAST."""
+    if value.type.base == "varchar" and target.base in _READABLE:
+        return _attempt_to_read(env, value, target)
+    result = exactly(cast(env.trying(), value, target))
     return Value(f"TRY({result.sql})", result.type)
+
+
+def _attempt_to_read(env: Env, value: Value, target: Type) -> Value:
+    read = f"TRY_CAST({value.sql} AS {duckdb_type(target)})"
+    branches = f"WHEN {_looks(value, _READABLE, target)} THEN {read}"
+    if target.base in _DOUBTFUL:
+        failure = env.give_up(f"TRY_CAST of this text to {target}")
+        branches += f" WHEN {_looks(value, _DOUBTFUL, target)} THEN {failure}"
+    return Value(f"(CASE {branches} END)", target)
+
+
+def _looks(value: Value, patterns: Mapping[str, str], target: Type) -> str:
+    pattern = patterns[target.base].replace("DIGITS", str(target.precision or 1))
+    return f"regexp_full_match({value.sql}, {text_literal(pattern)})"
 
 
 def type_of(node: exp.DataType) -> Type:
@@ -108,14 +139,14 @@ def _by_text(_env: Env, value: Value, target: Type) -> Value:
 
 
 def _read(env: Env, value: Value, target: Type) -> Value:
-    digits = target.precision or 1
-    pattern = _READABLE[target.base].replace("DIGITS", str(digits))
     result = f"CAST({value.sql} AS {duckdb_type(target)})"
-    failure = env.fail(f"Cannot cast this text to {target}")
-    literal = value.constant if target.base in {"date", "timestamp"} else None
-    if literal is not None and re.fullmatch(pattern, str(literal)):
+    pattern = _READABLE[target.base].replace("DIGITS", str(target.precision or 1))
+    if isinstance(value.constant, str) and re.fullmatch(pattern, value.constant):
         return Value(result, target)
-    check = f"NOT regexp_full_match({value.sql}, {text_literal(pattern)})"
+    if env.in_try and target.base in _DOUBTFUL:
+        raise unsupported("a CAST of text inside of another expression in TRY (use TRY_CAST)")
+    failure = env.fail(f"Cannot cast this text to {target}", target)
+    check = f"NOT {_looks(value, _READABLE, target)}"
     return Value(f"(CASE WHEN {check} THEN {failure} ELSE {result} END)", target)
 
 
@@ -126,7 +157,7 @@ def _written(env: Env, value: Value, target: Type) -> Value:
 def _fitting(env: Env, text: Value, target: Type) -> Value:
     if target.precision is None:
         return Value(text.sql, target)
-    failure = env.fail(f"Value cannot be cast to {target}")
+    failure = env.fail(f"Value cannot be cast to {target}", VARCHAR)
     check = f"length({text.sql}) > {target.precision}"
     return Value(f"(CASE WHEN {check} THEN {failure} ELSE {text.sql} END)", target)
 
@@ -136,7 +167,7 @@ def _float_written(env: Env, value: Value, target: Type) -> Value:
         raise unsupported("CAST of real to varchar")
     number = value.sql
     plain = f"abs({number}) >= 0.001 AND abs({number}) < 10000000 OR {number} = 0"
-    failure = env.fail("The embedded engine does not write a double this large or small as text")
+    failure = env.give_up("CAST of a double this large or small to varchar")
     sql = (
         f"(CASE WHEN {plain} THEN CAST({number} AS VARCHAR) WHEN isnan({number}) THEN 'NaN' "
         f"WHEN isinf({number}) THEN if({number} > 0, 'Infinity', '-Infinity') "

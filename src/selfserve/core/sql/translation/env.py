@@ -10,7 +10,7 @@ from selfserve.core.sql.problems import SqlError
 from selfserve.core.sql.tables import Table
 from selfserve.core.sql.translation.places import unsupported, wrong
 from selfserve.core.sql.translation.scope import Field, Scope
-from selfserve.core.sql.translation.types import Type
+from selfserve.core.sql.translation.types import Type, duckdb_type
 from selfserve.core.sql.translation.values import Value, text_literal
 
 
@@ -88,10 +88,22 @@ class Env:
         """Inside TRY."""
         return replace(self, in_try=True)
 
-    def fail(self, message: str) -> str:
-        """An expression that fails when it is evaluated."""
+    def give_up(self, what: str) -> str:
+        """An expression that fails because DuckDB might give another value than Trino here.
+
+        Raises:
+            UnsupportedHereError: Inside TRY, which would make it NULL, and so an answer.
+        """
         if self.in_try:
-            return f"CAST({text_literal(message)} AS INTEGER)"
+            raise unsupported(f"{what} inside TRY")
+        return f"error({text_literal(f'The embedded engine does not do {what}.')})"
+
+    def fail(self, message: str, type_: Type) -> str:
+        """An expression of this type that fails when it is evaluated."""
+        if self.in_try and type_.base == "varchar":
+            return f"CAST(CAST({text_literal(message)} AS INTEGER) AS VARCHAR)"
+        if self.in_try:
+            return f"CAST({text_literal(message)} AS {duckdb_type(type_)})"
         return f"error({text_literal(message)})"
 
 
@@ -121,8 +133,3 @@ def _called(node: exp.Expr) -> str:
     words = "".join(f" {letter}" if letter.isupper() else letter for letter in type(node).__name__)
     shown = node.sql("trino")
     return f"{words.strip().upper()}: {shown if len(shown) <= 60 else shown[:57] + '...'}"
-
-
-def type_name(type_: Type) -> str:
-    """For messages."""
-    return str(type_)

@@ -22,6 +22,7 @@ from selfserve.core.sql.translation.types import (
 )
 from selfserve.core.sql.translation.values import Value, coerced, exactly
 
+_HUGEINT = Type("hugeint")
 _SIGNS = {exp.Add: "+", exp.Sub: "-", exp.Mul: "*", exp.Div: "/", exp.Mod: "%"}
 _INTERVALS = {"interval day to second", "interval year to month"}
 
@@ -80,15 +81,16 @@ def _not_zero(env: Env, divisor: Value) -> str:
     """The divisor, and an error if it is 0, which DuckDB takes for NULL."""
     if divisor.constant not in {None, 0}:
         return divisor.sql
-    return (
-        f"(CASE WHEN {divisor.sql} = 0 THEN {env.fail('Division by zero')} ELSE {divisor.sql} END)"
-    )
+    failure = env.fail("Division by zero", divisor.type)
+    return f"(CASE WHEN {divisor.sql} = 0 THEN {failure} ELSE {divisor.sql} END)"
 
 
 def _of_decimals(env: Env, sign: str, left: Value, right: Value) -> Value:
     type_ = _TYPES[sign](_places(left.type), _places(right.type))
     if (type_.scale or 0) > 38:
         raise unsupported(f"a product with {type_.scale} digits after the point")
+    if env.in_try:
+        left, right = _wide(left, type_), _wide(right, type_)
     if sign in "+-*":
         # DuckDB's own type may be narrower (and fails if a result does not fit), never rounded
         return Value(f"({left.sql} {sign} {right.sql})", type_, exact=False)
@@ -96,10 +98,18 @@ def _of_decimals(env: Env, sign: str, left: Value, right: Value) -> Value:
         shift = (type_.scale or 0) + (right.type.scale or 0) - (left.type.scale or 0)
         numerator = unscaled(left, extra=shift)
         divisor = unscaled(right)
-        return divided(numerator, divisor, _not_zero(env, Value(divisor, type_)), type_)
+        return divided(numerator, divisor, _not_zero(env, Value(divisor, _HUGEINT)), type_)
     scale = type_.scale or 0
     sides = [unscaled(side, extra=scale - (side.type.scale or 0)) for side in (left, right)]
-    return scaled(f"({sides[0]} % {_not_zero(env, Value(sides[1], type_))})", type_)
+    return scaled(f"({sides[0]} % {_not_zero(env, Value(sides[1], _HUGEINT))})", type_)
+
+
+def _wide(value: Value, result: Type) -> Value:
+    """With room for all digits, since TRY would turn DuckDB's own overflow into a NULL."""
+    if (value.type.precision or 0) + (result.scale or 0) + (value.type.scale or 0) > 36:
+        raise unsupported(f"decimals as wide as {value.type} inside TRY")
+    scale = value.type.scale or 0
+    return Value(f"CAST({value.sql} AS DECIMAL(38,{scale}))", value.type)
 
 
 def _places(type_: Type) -> tuple[int, int]:

@@ -4,8 +4,9 @@ Functions stay as they were written (sqlglot would rename them and change their 
 that `functions/` has one table by Trino's names and messages can repeat the user's words.
 """
 
+from collections.abc import Callable
 from functools import cache
-from typing import NoReturn
+from typing import Any, ClassVar, NoReturn
 
 from sqlglot import exp
 from sqlglot.dialects.dialect import Dialect
@@ -26,9 +27,24 @@ class _PlacedError(ParseError):
         self.token = token
 
 
+def _placed(parse_call: Callable[[Any], exp.Expr]) -> Callable[[Any], exp.Expr]:
+    """Let what is parsed keep the place of its name; sqlglot forgets it for these functions.
+
+    Any: sqlglot leaves the types of these tables open.
+    """
+
+    def parse_(parser: Any) -> exp.Expr:  # noqa: ANN401
+        name = parser._tokens[parser._index - 2]  # noqa: SLF001 (before the bracket)
+        return parse_call(parser).update_positions(name)
+
+    return parse_
+
+
 class _Parser(TrinoParser):
-    FUNCTIONS = {}  # noqa: RUF012 (the base class's own way)
-    FUNCTION_PARSERS = {name: TrinoParser.FUNCTION_PARSERS[name] for name in _KEPT}  # noqa: RUF012
+    FUNCTIONS: ClassVar = {}
+    FUNCTION_PARSERS: ClassVar = {
+        name: _placed(TrinoParser.FUNCTION_PARSERS[name]) for name in _KEPT
+    }
 
     def raise_error(self, message: str, token: Token | None = None) -> NoReturn:
         """Keep the token: sqlglot's own error has only the column of its end."""

@@ -72,6 +72,7 @@ _DUCKDB = {
     "interval year to month": "INTERVAL",
     "uuid": "UUID",
     "unknown": "INTEGER",
+    "hugeint": "HUGEINT",  # no type of Trino: whole numbers on the way to a decimal
 }
 _SYNONYMS = {"int": "integer", "string": "varchar", "float": "real", "double precision": "double"}
 

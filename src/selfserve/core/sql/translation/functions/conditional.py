@@ -3,6 +3,9 @@
 Sources: https://trino.io/docs/current/functions/conditional.html and …/functions/comparison.html
 """
 
+from sqlglot import exp
+
+from selfserve.core.sql.translation.casts import attempted, type_of
 from selfserve.core.sql.translation.comparisons import comparable, compared
 from selfserve.core.sql.translation.functions.calls import Call, FunctionRule
 from selfserve.core.sql.translation.literals import common_of
@@ -29,7 +32,12 @@ def _nullif(call: Call) -> Value:
 def _try(call: Call) -> Value:
     if len(call.arguments) != 1:
         raise call.wrong("try takes one argument")
-    value = exactly(call.env.trying().value(call.arguments[0]))
+    inner = call.arguments[0]
+    if isinstance(inner, exp.Cast):
+        return attempted(call.env, call.env.value(inner.this), type_of(inner.args["to"]))
+    if inner.find(exp.Query):
+        raise unsupported("try() of a query")
+    value = exactly(call.env.trying().value(inner))
     return Value(f"TRY({value.sql})", value.type)
 
 
@@ -54,7 +62,7 @@ def without_nan(call: Call, value: Value) -> Value:
     """The value; a NaN, which engines order differently, is an error."""
     if value.type.base not in FLOATS or value.constant is not None:
         return value
-    failure = call.env.fail(f"The embedded engine does not do {call.name} of NaN")
+    failure = call.env.give_up(f"{call.name} of NaN")
     sql = f"(CASE WHEN isnan({value.sql}) THEN {failure} ELSE {value.sql} END)"
     return Value(sql, value.type)
 

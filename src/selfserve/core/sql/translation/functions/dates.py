@@ -179,7 +179,7 @@ def _date_parse(call: Call) -> Value:
         raise call.mismatch([value])
     text = coerced(value, VARCHAR).sql
     format_, pattern = _format(call, reading=True)
-    failure = call.env.fail("date_parse: the text does not look like its format")
+    failure = call.env.give_up("date_parse of text in another format, or without its zeros")
     check = f"NOT regexp_full_match({text}, {pattern})"
     return Value(
         f"(CASE WHEN {check} THEN {failure} ELSE strptime({text}, {format_}) END)", TIMESTAMP

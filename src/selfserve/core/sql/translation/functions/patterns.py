@@ -53,9 +53,7 @@ def _subject(call: Call, value: Value, pattern: str) -> str:
     text = coerced(value, VARCHAR).sql
     if not _ASCII_ONLY.search(pattern):
         return text
-    failure = call.env.fail(
-        f"The embedded engine does not do {call.name} with this on letters beyond ASCII"
-    )
+    failure = call.env.give_up(f"{call.name} with this pattern on letters beyond ASCII")
     return f"(CASE WHEN strlen({text}) <> length({text}) THEN {failure} ELSE {text} END)"
 
 

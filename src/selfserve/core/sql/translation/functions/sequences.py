@@ -39,7 +39,10 @@ def concatenated(call: Call, values: list[Value]) -> Value:
     for value in values:
         if value.type.base not in {"varchar", "unknown"}:
             raise call.mismatch(values)
-    return Value(f"({' || '.join(coerced(v, VARCHAR).sql for v in values)})", VARCHAR)
+    # DuckDB forgets the type if one is the literal NULL
+    return Value(
+        f"CAST({' || '.join(coerced(v, VARCHAR).sql for v in values)} AS VARCHAR)", VARCHAR
+    )
 
 
 def _concat(call: Call) -> Value:
@@ -60,7 +63,7 @@ def _subscript(env: Env, node: exp.Bracket) -> Value:
         raise unsupported("a map's value with [ ] (use element_at, which gives NULL for no key)")
     item = _of_array(call, value)
     index = _index(call, index)
-    failure = env.fail("Array subscript out of bounds")
+    failure = env.fail("Array subscript out of bounds", item)
     outside = f"{index.sql} < 1 OR {index.sql} > len({value.sql})"
     return Value(
         f"(CASE WHEN {outside} THEN {failure} ELSE list_extract({value.sql}, {index.sql}) END)",
@@ -86,7 +89,7 @@ def _element_at(call: Call) -> Value:
         raise call.wrong("arrays count from 1")
     checked = index.sql
     if key.constant is None:
-        failure = call.env.fail("SQL array indices start at 1")
+        failure = call.env.fail("SQL array indices start at 1", BIGINT)
         checked = f"(CASE WHEN {index.sql} = 0 THEN {failure} ELSE {index.sql} END)"
     return Value(f"list_extract({value.sql}, {checked})", item)
 
@@ -172,9 +175,7 @@ def _sequence(call: Call) -> Value:
     step = coerced(values[2], BIGINT).sql if len(values) > 2 else f"if({start} <= {stop}, 1, -1)"
     sql = f"generate_series({start}, {stop}, {step})"
     if len(values) > 2:
-        failure = call.env.fail(
-            "sequence stop value should be greater than or equal to start value"
-        )
+        failure = call.env.fail("sequence does not reach its stop value", array(BIGINT))
         bad = f"sign({step}) = 0 OR sign({stop} - {start}) * sign({step}) < 0"
         sql = f"(CASE WHEN {bad} THEN {failure} ELSE {sql} END)"
     return Value(sql, array(BIGINT))
