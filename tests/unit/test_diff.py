@@ -40,6 +40,7 @@ def test_the_launch_id_is_no_difference() -> None:
         ("conf.spark-env.export.B=c", [Change("conf.spark-env.export.B", None, "c")]),
         ("tags.id=null", [Change("tags.id", "x-<launch id>", None)]),
         ("root_disk=20", [Change("root_disk", None, "20")]),
+        ("ssh_key=analysts", [Change("ssh_key", None, "analysts")]),
         (
             "nodes.core.types=[r6g.2xlarge]",
             [Change("nodes.core.types", "r7g.2xlarge (1)", "r6g.2xlarge (1)")],

@@ -64,6 +64,7 @@ def having(**changes: object) -> Change:
         pytest.param(having(idle_timeout=timedelta(hours=1)), id="another-idle-time"),
         pytest.param(having(subnets=("subnet-9",)), id="another-subnet"),
         pytest.param(having(root_volume_gib=99), id="another-root-disk"),
+        pytest.param(having(ssh_key="analysts"), id="another-ssh-key"),
         pytest.param(having(tags={"cost-centre": "other"}), id="other-tags"),
         pytest.param(having(step_concurrency=9), id="more-steps-at-a-time"),
         pytest.param(scaled(maximum_units=320), id="grows-further"),

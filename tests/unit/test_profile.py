@@ -98,6 +98,8 @@ from selfserve.core.resolve import resolve
         ),
         pytest.param("nodes: {core: {disk: 5}}", "must be at least 10, not 5", id="disk"),
         pytest.param("root_disk: 500", "root_disk: must be at most 100, not 500", id="root-disk"),
+        pytest.param("ssh_key: ''", "ssh_key: must be text that matches", id="no-ssh-key"),
+        pytest.param("ssh_key: clé", "ssh_key: must be text that matches", id="ssh-key-not-ascii"),
         pytest.param("step_concurrency: 300", "must be at most 256, not 300", id="concurrency"),
         pytest.param(
             "bootstrap: {x: {script: ../x.sh}}", "bootstrap.x.script: must be text that", id="path"

@@ -75,6 +75,7 @@ def recover(request: Json) -> LaunchSpec:
         subnets=tuple(instances.get("Ec2SubnetIds", ())),
         security_configuration=request.get("SecurityConfiguration"),
         root_volume_gib=request.get("EbsRootVolumeSize"),
+        ssh_key=instances.get("Ec2KeyName"),
     )
 
 
@@ -176,6 +177,7 @@ specs = st.builds(
     subnets=st.lists(texts, max_size=2).map(tuple),
     security_configuration=st.none() | texts,
     root_volume_gib=st.none() | units,
+    ssh_key=st.none() | texts,
 )
 
 
@@ -239,7 +241,15 @@ def test_what_a_launch_does_not_have_is_not_sent() -> None:
         "VisibleToAllUsers",
     }
     assert not absent & set(request)
-    assert "Ec2SubnetIds" not in request["Instances"]
+    assert not {"Ec2SubnetIds", "Ec2KeyName"} & set(request["Instances"])
+
+
+def test_a_key_pair_is_one_that_emr_takes() -> None:
+    request = to_run_job_flow(replace(SPEC, ssh_key="ada's key"))
+
+    assert request["Instances"]["Ec2KeyName"] == "ada's key"
+    assert shape_problems("RunJobFlow", request) == []
+    assert rule_problems("RunJobFlow", request) == []
 
 
 @pytest.mark.parametrize(

@@ -75,6 +75,7 @@ def _values(spec: LaunchSpec) -> Iterator[tuple[str, object]]:
     yield "subnets", ", ".join(spec.subnets)
     yield "security_configuration", spec.security_configuration
     yield "root_disk", spec.root_volume_gib
+    yield "ssh_key", spec.ssh_key
     yield from _mapping("vars", spec.vars)
 
 

@@ -159,6 +159,8 @@ class LaunchSpec:
     subnets: tuple[str, ...] = ()
     security_configuration: str | None = None
     root_volume_gib: int | None = None
+    ssh_key: str | None = None
+    """The EC2 key pair that the primary node takes; None: it takes none."""
     vars: Mapping[str, str] = field(default_factory=dict)
 
     def fleet(self, role: NodeRole) -> Fleet | None:

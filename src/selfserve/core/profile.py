@@ -102,6 +102,8 @@ Property = Annotated[
         }
     ),
 ]
+# EC2's CreateKeyPair takes up to 255 ASCII characters.
+KeyPair = Annotated[str, StringConstraints(pattern=r"^[!-~]([ -~]{0,253}[!-~])?$")]
 TagKey = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 TagValue = Annotated[Text, StringConstraints(max_length=256)]
 
@@ -224,6 +226,10 @@ class Profile(_Part):
     )
     shared: bool = Field(default=False, description="Other people's jobs may join such a cluster.")
     root_disk: int | None = Field(default=None, ge=15, le=100, description="GiB.")
+    ssh_key: KeyPair | None = Field(
+        default=None,
+        description="EC2 key pair for ssh to the primary node; absent: nobody logs in by ssh.",
+    )
 
 
 def profile_schema() -> dict[str, Any]:  # Any: JSON

@@ -107,7 +107,10 @@ def render(
 
 def _fingerprint(spec: LaunchSpec) -> str:
     """Equal for launches that ask for the same cluster, whenever and wherever rendered."""
-    text = json.dumps(asdict(spec), sort_keys=True, default=str)
+    fields = asdict(spec)
+    if spec.ssh_key is None:
+        del fields["ssh_key"]  # specs from before there was this field have no other fingerprint
+    text = json.dumps(fields, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -147,6 +150,7 @@ def _to_spec(resolved: Resolved, values: RenderValues, *, keep_alive: bool) -> L
         subnets=values.subnets,
         security_configuration=values.security_configuration,
         root_volume_gib=profile.root_disk,
+        ssh_key=profile.ssh_key,
         vars={key: text[f"vars.{key}"] for key in profile.vars},
     )
 

@@ -71,6 +71,8 @@ def _not_applied(spec: LaunchSpec) -> Iterator[str]:
     others = [name for name in spec.applications if name not in _RUN_LOCALLY]
     if others:
         yield f"applications ({', '.join(others)}): not started"
+    if spec.ssh_key:
+        yield f"ssh key ({spec.ssh_key}): nothing is reached by ssh"
     if spec.security_configuration:
         yield f"security configuration ({spec.security_configuration})"
 

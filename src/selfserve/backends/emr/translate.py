@@ -126,6 +126,8 @@ def _to_instances(spec: LaunchSpec) -> "JobFlowInstancesConfigTypeDef":
     }
     if spec.subnets:
         instances["Ec2SubnetIds"] = list(spec.subnets)
+    if spec.ssh_key is not None:
+        instances["Ec2KeyName"] = spec.ssh_key
     return instances
 
 
