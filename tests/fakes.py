@@ -404,6 +404,14 @@ class MemoryStore:
         """See ObjectStore."""
         self.put(key, path.read_bytes())
 
+    def get_file(self, key: str, path: Path) -> bool:
+        """See ObjectStore."""
+        self._begin("get_file", key)
+        if key not in self.objects:
+            return False
+        path.write_bytes(self.objects[key])
+        return True
+
     def swap(self, key: str, body: bytes, *, etag: str | None) -> str | None:
         """See ObjectStore."""
         self._begin("swap", key)

@@ -1,6 +1,7 @@
 """What every ObjectStore promises, wherever the objects are."""
 
 from datetime import timedelta
+from pathlib import Path
 
 from selfserve.backends.base import ObjectStore
 
@@ -30,6 +31,16 @@ def test_an_absent_object_is_none(store: ObjectStore) -> None:
     assert store.get("absent") is None
     assert store.get_with_etag("absent") is None
     assert not store.exists("absent")
+
+
+def test_an_object_becomes_a_file(store: ObjectStore, tmp_path: Path) -> None:
+    body = b"0123456789abcdef" * 640_000  # more than one piece
+    store.put("large", body)
+
+    assert store.get_file("large", tmp_path / "file")
+
+    assert (tmp_path / "file").read_bytes() == body
+    assert not store.get_file("absent", tmp_path / "other")
 
 
 def test_only_the_first_of_two_puts_that_must_be_first_succeeds(store: ObjectStore) -> None:

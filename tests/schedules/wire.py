@@ -148,6 +148,14 @@ class WireStore:
         """See ObjectStore."""
         self.put(key, path.read_bytes())
 
+    def get_file(self, key: str, path: Path) -> bool:
+        """See ObjectStore."""
+        body = self.get(key)
+        if body is None:
+            return False
+        path.write_bytes(body)
+        return True
+
     def swap(self, key: str, body: bytes, *, etag: str | None) -> str | None:
         """See ObjectStore. A repeated write knows its own first attempt, unless that is gone."""
         bucket = self._bucket

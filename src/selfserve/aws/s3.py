@@ -4,7 +4,7 @@ Talks to S3 or to the endpoint on this machine; the client decides which.
 """
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import PutObjectRequestTypeDef
 
 
+_PIECE_BYTES = 1 << 20
 _ABSENT = {"NoSuchKey", "404", "NotFound"}
 _LOST_THE_RACE = {"PreconditionFailed", "412", "ConditionalRequestConflict", "409"}
 
@@ -70,6 +71,24 @@ class S3Store:
             create_transfer_manager(self._client, TransferConfig()) as transfers,
         ):
             transfers.upload(str(path), self._bucket, key).result()
+
+    def get_file(self, key: str, path: Path) -> bool:
+        """Write an object of any size to a file, a piece at a time; False when there is none.
+
+        Raises:
+            OSError: the file cannot be written.
+        """
+        with self._errors(f"reading {self._uri(key)}"):
+            try:
+                response = self._client.get_object(Bucket=self._bucket, Key=key)
+            except ClientError as error:
+                if error_code(error) in _ABSENT:
+                    return False
+                raise
+            with closing(response["Body"]) as body, path.open("wb") as file:
+                for piece in body.iter_chunks(_PIECE_BYTES):
+                    file.write(piece)
+            return True
 
     def swap(self, key: str, body: bytes, *, etag: str | None) -> str | None:
         """Store an object over the version `etag`, or with None where there is none yet.

@@ -115,6 +115,9 @@ class ObjectStore(Protocol):
     def put_file(self, key: str, path: Path) -> None:
         """Store a file of any size; readers see all of it or nothing."""
 
+    def get_file(self, key: str, path: Path) -> bool:
+        """Write an object of any size to a file; False when there is none."""
+
     def swap(self, key: str, body: bytes, *, etag: str | None) -> str | None:
         """Store an object over the version `etag`, or with None where there is none yet.
 

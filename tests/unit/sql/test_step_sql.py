@@ -54,6 +54,9 @@ def test_the_program_runs_on_the_oldest_python_and_brings_nothing_else(path: Pat
             "map(varchar, row(a decimal(4,2), b unknown))",
         ),
         ("void", "unknown"),
+        ("interval day", "interval day to second"),
+        ("interval day to second", "interval day to second"),
+        ("array<interval month>", "array(interval year to month)"),
     ],
 )
 def test_types_are_told_in_trinos_spelling(spark: str, trino: str) -> None:

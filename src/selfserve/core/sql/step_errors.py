@@ -145,6 +145,8 @@ def _hint(what: str) -> str:
     if "parameter" in lowered and "unbound" in lowered:
         name = what.rpartition(": ")[2].strip("`. ")
         return f"Give it a value: --param {name}=VALUE"
+    if "already exists" in lowered or "ambiguous" in lowered:
+        return "Give each column a name of its own: SELECT a.id, b.id AS other_id"
     if "table or view" in lowered or "table not found" in lowered:
         return "See what tables there are: SHOW TABLES"
     if "column" in lowered:

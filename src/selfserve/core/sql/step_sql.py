@@ -16,6 +16,10 @@ from selfserve.core.sql.records import query_prefix
 
 _PART = re.compile(r"(?:part-)?(\d+)(?:-.*-c|_)(\d+)")
 _TIMESTAMP = re.compile(r"\btimestamp\(3\)")
+_INTERVALS = (
+    (re.compile(r"\binterval (?:day|hour|minute|second)(?: to \w+)?"), "interval day to second"),
+    (re.compile(r"\binterval (?:year|month)(?: to \w+)?"), "interval year to month"),
+)
 
 
 def rows_prefix(query_id: str) -> str:
@@ -89,7 +93,10 @@ def _column(name: str, type: str) -> Column:  # noqa: A002  as it stands in the 
 
 def spark_type(text: str) -> str:
     """Trino's spelling of one of Spark's types; its times have microseconds, not milliseconds."""
-    return _TIMESTAMP.sub("timestamp(6)", to_trino_type(text))
+    found = _TIMESTAMP.sub("timestamp(6)", to_trino_type(text))
+    for pattern, name in _INTERVALS:
+        found = pattern.sub(name, found)
+    return found
 
 
 def _error(record: dict[str, Any] | None) -> StepError | None:

@@ -152,6 +152,10 @@ class RevivingStore:
             self._link.raise_if_full(path.stat().st_size, error)
             raise
 
+    def get_file(self, key: str, path: Path) -> bool:
+        """See `ObjectStore.get_file`."""
+        return self._link.again(lambda: self._link.store.get_file(key, path))
+
     def swap(self, key: str, body: bytes, *, etag: str | None) -> str | None:
         """See `ObjectStore.swap`."""
         return self._link.store.swap(key, body, etag=etag)
