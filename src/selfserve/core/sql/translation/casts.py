@@ -57,7 +57,9 @@ _STRFTIME = {0: "", 3: ".%g", 6: ".%f"}
 def _cast(env: Env, node: exp.Cast) -> Value:
     target = type_of(node.args["to"])
     value = env.value(node.this)
-    if node.meta.get("start") is None and value.constant is not None:
+    if node.meta.get("start") is None:
+        if value.constant is None:
+            raise env.wrong("Trino has no '::'", node, hint="Write CAST(… AS …).")
         return _typed_literal(env, value, target)
     return cast(env, value, target)
 

@@ -6,6 +6,8 @@ would change an answer, a test that costs next to nothing is added.
 Sources: https://trino.io/docs/current/functions/comparison.html and …/functions/logical.html
 """
 
+from dataclasses import replace
+
 from sqlglot import exp
 
 from selfserve.core.sql.translation.env import Env, translates
@@ -77,7 +79,8 @@ def comparable(env: Env, node: exp.Expr, sign: str, sides: tuple[Value, Value]) 
     Raises:
         SqlError: Trino does not compare them.
     """
-    common = common_type(sides[0].type, sides[1].type)
+    # instants are compared, whatever the zones they are shown in
+    common = common_type(*(replace(side.type, zone=None) for side in sides))
     if common is None:
         shown = ", ".join(str(side.type) for side in sides)
         raise env.wrong(f"{sign!r} cannot be applied to {shown}", node, hint=_CAST_HINT)

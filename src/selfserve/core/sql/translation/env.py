@@ -8,7 +8,7 @@ from sqlglot import exp
 
 from selfserve.core.sql.problems import SqlError
 from selfserve.core.sql.tables import Table
-from selfserve.core.sql.translation.places import unsupported, wrong
+from selfserve.core.sql.translation.places import part_name, unsupported, wrong
 from selfserve.core.sql.translation.scope import Field, Scope
 from selfserve.core.sql.translation.types import Type, duckdb_type
 from selfserve.core.sql.translation.values import Value, text_literal
@@ -81,7 +81,7 @@ class Env:
         rule, parts = found
         for key, value in node.args.items():
             if value and key not in parts:
-                raise unsupported(f"{_called(node)} ({key.strip('_').replace('_', ' ')})")
+                raise unsupported(f"{_called(node)} ({part_name(key)})")
         return rule(self, node)
 
     def trying(self) -> "Env":

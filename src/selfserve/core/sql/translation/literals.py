@@ -76,7 +76,7 @@ def _paren(env: Env, node: exp.Paren) -> Value:
 def _parameter(env: Env, node: exp.Placeholder) -> Value:
     name = node.name
     known = env.statement.parameters
-    if not name:
+    if name in {"", "?"}:
         raise unsupported("? as a parameter; write :name and give --param name=value")
     if name not in known:
         text = env.statement.text

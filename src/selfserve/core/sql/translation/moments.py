@@ -3,6 +3,9 @@
 Source: https://trino.io/docs/current/functions/datetime.html
 """
 
+import re
+from dataclasses import replace
+
 from sqlglot import exp
 
 from selfserve.core.sql.translation.env import Env, translates
@@ -14,7 +17,7 @@ from selfserve.core.sql.translation.types import (
     TIMESTAMP_TZ,
     Type,
 )
-from selfserve.core.sql.translation.values import Value
+from selfserve.core.sql.translation.values import Value, coerced
 
 _DAY_MS = 86_400_000
 _SIGNS: dict[type[exp.Expr], str] = {exp.Add: "+", exp.Sub: "-"}
@@ -94,6 +97,25 @@ def part(env: Env, word: str, value: Value, node: exp.Expr) -> Value:
     if value.type.base not in allowed:
         raise env.wrong(f"{word} cannot be taken of {value.type}", node)
     return Value(template.format(localized(value).sql), BIGINT)
+
+
+_ZONE = re.compile(r"[A-Za-z_]+(/[A-Za-z_]+)*")
+
+
+def zoned(call_name: str, value: Value, zone: Value) -> Value:
+    """The same instant on another zone's clock; a plain time stamp is one of the session's zone."""
+    if value.type.base not in {"timestamp", "timestamp with time zone"}:
+        raise unsupported(f"{call_name} of {value.type}")
+    if not isinstance(zone.constant, str) or not _ZONE.fullmatch(zone.constant):
+        raise unsupported(f"{call_name} with a zone that is not a name such as 'Europe/Berlin'")
+    precision = value.type.precision
+    instant = coerced(value, Type("timestamp with time zone", precision))
+    return replace(instant, type=Type("timestamp with time zone", precision, zone=zone.constant))
+
+
+@translates(exp.AtTimeZone, parts=("this", "zone"))
+def _at_time_zone(env: Env, node: exp.AtTimeZone) -> Value:
+    return zoned("AT TIME ZONE", env.value(node.this), env.value(node.args["zone"]))
 
 
 def localized(value: Value) -> Value:

@@ -6,6 +6,7 @@ that `functions/` has one table by Trino's names and messages can repeat the use
 
 from collections.abc import Callable
 from functools import cache
+from itertools import pairwise
 from typing import Any, ClassVar, NoReturn
 
 from sqlglot import exp
@@ -68,6 +69,7 @@ def parse(text: str) -> exp.Expr:
         UnsupportedHereError: It is not a query.
     """
     tokens = _tokens(text)
+    _refuse_joined_numbers(tokens, text)
     while tokens and tokens[-1].token_type == TokenType.SEMICOLON:
         tokens.pop()
     end = next((t for t in tokens if t.token_type == TokenType.SEMICOLON), None)
@@ -80,6 +82,14 @@ def parse(text: str) -> exp.Expr:
     if not tokens:
         raise wrong_at("there is no statement", text, -1, -1, hint='Try: selfserve sql "select 1"')
     return _parsed(tokens, text)
+
+
+def _refuse_joined_numbers(tokens: list[Token], text: str) -> None:
+    """1_000 and 0xFF, which sqlglot reads as a number and its alias."""
+    for token, following in pairwise(tokens):
+        touching = following.start == token.end + 1 and following.token_type == TokenType.VAR
+        if token.token_type == TokenType.NUMBER and touching:
+            raise unsupported(f"numbers such as {text[token.start : following.end + 1]}")
 
 
 def _parsed(tokens: list[Token], text: str) -> exp.Expr:

@@ -43,6 +43,14 @@ def _span(node: exp.Expr | None) -> tuple[int, int]:
     return min(places, default=(-1, -1))
 
 
+_WORDS = {"sample": "TABLESAMPLE", "locks": "FOR UPDATE", "method": "NATURAL", "using": "USING"}
+
+
+def part_name(key: str) -> str:
+    """A part of sqlglot's tree as people know it."""
+    return _WORDS.get(key, key.strip("_").replace("_", " ").upper())
+
+
 def only(node: exp.Expr, allowed: Sequence[str], called: str) -> None:
     """Refuse what is said with `node` beyond the parts that are translated.
 
@@ -51,4 +59,4 @@ def only(node: exp.Expr, allowed: Sequence[str], called: str) -> None:
     """
     for key, value in node.args.items():
         if value and key not in allowed:
-            raise unsupported(f"{called} with {key.strip('_').replace('_', ' ').upper()}")
+            raise unsupported(f"{called} with {part_name(key)}")

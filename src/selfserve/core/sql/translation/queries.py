@@ -51,7 +51,7 @@ def _select(env: Env, node: exp.Expr) -> Query:
     inner = env.at(Scope(source.fields, env.scope))
     items = _items(inner, node)
     if outermost:
-        items = [replace(item, value=exactly(item.value)) for item in items]
+        items = [replace(item, value=_shown(item.value)) for item in items]
     names = sql_names([item.name for item in items])
     shown = ", ".join(
         f"{item.value.sql} AS {quoted(name)}" for item, name in zip(items, names, strict=True)
@@ -71,6 +71,14 @@ def _select(env: Env, node: exp.Expr) -> Query:
         for item, name in zip(items, names, strict=True)
     )
     return Query(sql, columns)
+
+
+def _shown(value: Value) -> Value:
+    """A value as it may be in a result: with the type that Trino shows."""
+    if value.type.zone or value.type.base.startswith("interval"):
+        zoned = " moved to another zone (CAST it to timestamp)" if value.type.zone else ""
+        raise unsupported(f"a result of type {value.type}{zoned}")
+    return exactly(value)
 
 
 def _distinct(node: exp.Select) -> str:
@@ -243,8 +251,6 @@ _SET_WORDS: dict[type[exp.Expr], str] = {
 def _set_operation(env: Env, node: exp.Expr) -> Query:
     only(node, ("this", "expression", "distinct", *_MODIFIERS), "a set operation")
     word = _SET_WORDS[type(node)]
-    if word == "INTERSECT" and isinstance(node.this, (exp.Union, exp.Except)):
-        raise unsupported("INTERSECT after UNION or EXCEPT without brackets around it")
     env, with_ = _with(env.inside(), node)
     sides = [query_of(env, node.this), query_of(env, node.expression)]
     counts = [len(side.columns) for side in sides]
@@ -266,13 +272,17 @@ def _set_operation(env: Env, node: exp.Expr) -> Query:
     return _modified(env, node, query, with_)
 
 
+def _cells(row: exp.Expr) -> list[exp.Expr]:
+    cells = row.expressions if isinstance(row, exp.Tuple) else [row]
+    if len(cells) == 1 and isinstance(cells[0], exp.Anonymous) and cells[0].name.lower() == "row":
+        return list(cells[0].expressions)
+    return list(cells)
+
+
 @registers(exp.Values)
 def _values(env: Env, node: exp.Expr) -> Query:
     only(node, ("expressions", "alias", *_MODIFIERS), "VALUES")
-    rows = [
-        [env.value(item) for item in (row.expressions if isinstance(row, exp.Tuple) else [row])]
-        for row in node.expressions
-    ]
+    rows = [[env.value(item) for item in _cells(row)] for row in node.expressions]
     if len({len(row) for row in rows}) != 1:
         raise env.wrong("the rows of VALUES differ in their number of columns", node)
     types = [common_of(env, list(column), node) for column in zip(*rows, strict=True)]

@@ -53,7 +53,8 @@ def _fields(relations: Sequence[Relation]) -> tuple[Field, ...]:
 
 
 def _is_comma(join: exp.Join) -> bool:
-    return not any(join.args.get(key) for key in ("kind", "side", "on", "using", "method"))
+    # sqlglot has no word for a comma; it looks for pivots behind JOIN only
+    return "pivots" not in join.args and set(join.args) <= {"this"}
 
 
 def _lateral(relation: Relation) -> str:
@@ -142,9 +143,15 @@ def named(env: Env, query: Query, alias: exp.TableAlias | None) -> Relation:
     return Relation(f"({query.sql}) AS {quoted(sql_name)}", renamed(env, fields, alias))
 
 
-def renamed(env: Env, fields: tuple[Field, ...], alias: exp.TableAlias | None) -> tuple[Field, ...]:
-    """Fields with the names that `AS t (a, b)` gives."""
-    names = alias.args.get("columns") if alias else None
+def renamed(
+    env: Env,
+    fields: tuple[Field, ...],
+    alias: exp.TableAlias | None,
+    *,
+    last: exp.Identifier | None = None,
+) -> tuple[Field, ...]:
+    """Fields with the names that `AS t (a, b)` gives; sqlglot keeps an ordinality's apart."""
+    names = [*((alias.args.get("columns") or ()) if alias else ()), *([last] if last else ())]
     if not names:
         return fields
     if len(names) != len(fields):
@@ -214,7 +221,8 @@ def _unnest(env: Env, node: exp.Unnest) -> Relation:
         fields.append(Field("ordinality", BIGINT, f"{quoted(sql_name)}.{quoted('n')}"))
     known = tuple(replace(field, relation=(name,) if name else ()) for field in fields)
     sql = f"(SELECT {', '.join(items)}) AS {quoted(sql_name)}"
-    return Relation(sql, renamed(env, known, alias), is_lateral=True)
+    offset = node.args["offset"] if isinstance(node.args.get("offset"), exp.Identifier) else None
+    return Relation(sql, renamed(env, known, alias, last=offset), is_lateral=True)
 
 
 def _arrays(env: Env, node: exp.Expr, value: Value) -> list[Value]:

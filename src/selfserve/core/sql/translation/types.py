@@ -128,7 +128,7 @@ def common_type(left: Type, right: Type) -> Type | None:
     bases = {left.base, right.base}
     if bases <= set(_WIDENING):
         return _common_number(left, right)
-    if bases <= set(_MOMENTS):
+    if bases <= set(_MOMENTS) and not (left.zone or right.zone):
         wider = max(left, right, key=lambda type_: _MOMENTS.index(type_.base))
         precisions = [type_.precision or 0 for type_ in (left, right) if type_.base != "date"]
         return Type(wider.base, max(precisions))
@@ -155,6 +155,8 @@ def _common_of_base(left: Type, right: Type) -> Type | None:
     if left.base == "varchar":
         both = (left.precision, right.precision)
         return VARCHAR if None in both else Type("varchar", max(p for p in both if p is not None))
+    if left.zone != right.zone:
+        return None
     if left.base in _MOMENTS:
         return Type(left.base, max(left.precision or 0, right.precision or 0))
     if left.items and len(left.items) == len(right.items):

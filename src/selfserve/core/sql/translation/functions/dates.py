@@ -4,10 +4,11 @@ Source: https://trino.io/docs/current/functions/datetime.html
 """
 
 import re
+from dataclasses import replace
 
 from selfserve.core.sql.translation.casts import cast
 from selfserve.core.sql.translation.functions.calls import Call, FunctionRule
-from selfserve.core.sql.translation.moments import localized, part, shifted
+from selfserve.core.sql.translation.moments import localized, part, shifted, zoned
 from selfserve.core.sql.translation.places import unsupported
 from selfserve.core.sql.translation.types import (
     BIGINT,
@@ -85,7 +86,7 @@ def _date_add(call: Call) -> Value:
 def _date_diff(call: Call) -> Value:
     values = call.some(3)
     start, end = (_moment(call, value) for value in values[1:])
-    common = common_type(start.type, end.type)
+    common = common_type(replace(start.type, zone=None), replace(end.type, zone=None))
     assert common is not None  # noqa: S101 (any two moments have one)
     unit = _unit(call, common)
     start, end = coerced(start, common), coerced(end, common)
@@ -115,7 +116,7 @@ def _millisecond(call: Call) -> Value:
     (value,) = call.some(1)
     if value.type.base not in {"timestamp", "timestamp with time zone"}:
         raise call.mismatch([value])
-    return Value(f"(millisecond({value.sql}) % 1000)", BIGINT)
+    return Value(f"(millisecond({localized(value).sql}) % 1000)", BIGINT)
 
 
 def _date(call: Call) -> Value:
@@ -125,7 +126,7 @@ def _date(call: Call) -> Value:
 
 def _last_day(call: Call) -> Value:
     (value,) = call.some(1)
-    return Value(f"last_day({_moment(call, value).sql})", DATE)
+    return Value(f"last_day({localized(_moment(call, value)).sql})", DATE)
 
 
 def _from_unixtime(call: Call) -> Value:
@@ -186,6 +187,19 @@ def _date_parse(call: Call) -> Value:
     )
 
 
+def _at_timezone(call: Call) -> Value:
+    value, zone = call.some(2)
+    return zoned(call.name, value, zone)
+
+
+def _with_timezone(call: Call) -> Value:
+    value, zone = call.some(2)
+    if value.type.base != "timestamp":
+        raise call.mismatch([value, zone])
+    moved = zoned(call.name, value, zone)
+    return replace(moved, sql=f"timezone('{moved.type.zone}', {value.sql})")
+
+
 def _now(call: Call) -> Value:
     call.some(0)
     return Value("date_trunc('millisecond', now())", TIMESTAMP_TZ)
@@ -203,6 +217,8 @@ DATES: dict[str, FunctionRule] = {
     "last_day_of_month": _last_day,
     "millisecond": _millisecond,
     "now": _now,
+    "at_timezone": _at_timezone,
+    "with_timezone": _with_timezone,
     **dict.fromkeys(
         (
             "year", "quarter", "month", "week", "week_of_year", "day", "day_of_month",
