@@ -1,4 +1,6 @@
-"""Ten queries over a small lake of TPC-H, served over HTTP by a server that counts bytes.
+"""Ten queries in Trino's dialect over a small lake of TPC-H, and what they read of it.
+
+The files are served over HTTP, and the bytes that are asked for are counted.
 
 Scale factor 0.1: lineitem and orders in several files, sorted by their keys; lineitem again
 in partitions by year of shipment, sorted by day within them; and a table with nested columns.
@@ -15,9 +17,11 @@ import duckdb
 import duckdb_extension_httpfs
 import duckdb_extension_tpch
 
+from selfserve.core.sql.engines import Engine as Dialect
 from selfserve.core.sql.estimate import Estimate
 from selfserve.core.sql.estimate_pace import Pace
 from selfserve.core.sql.tables import Partition, Table, TableColumn
+from selfserve.core.sql.translation import Translated, translate
 from selfserve.embedded.engine import Engine
 from selfserve.embedded.estimation import Estimator
 from selfserve.embedded.files import DataFile, FolderFiles
@@ -56,7 +60,7 @@ QUERIES = {
         "AND shipyear IN (1994, 1995) AND l_commitdate < l_receiptdate GROUP BY 1 ORDER BY 1"
     ),
     "a field of a nested column": (
-        "SELECT s.info.mode, count(*), sum(list_sum(suppliers)) FROM lake.nested "
+        "SELECT s.info.mode, count(*), sum(suppliers[1]) FROM lake.nested "
         "WHERE s.part < 15000 GROUP BY 1"
     ),
     "a table twice": (
@@ -98,24 +102,26 @@ class Lake:
     folder: Path
     tables: dict[str, Table]
 
-    def read_by(self, sql: str) -> list[Table]:
-        """The tables that `sql` names."""
-        return [table for table in self.tables.values() if table.full_name in sql]
+    def translate(self, sql: str) -> Translated:
+        """A query of Trino's for DuckDB."""
+        return translate(sql, engine=Dialect.TRINO, find=lambda _, name: self.tables.get(name))
 
     def estimate(self, sql: str) -> Estimate:
         """What we expect of `sql`."""
+        query = self.translate(sql)
         estimator = Estimator(FolderFiles(self._to_path), Footers())
-        return estimator.estimate(sql, self.read_by(sql), pace=Pace.of_this_machine(2))
+        return estimator.estimate(query.sql, query.tables, pace=Pace.of_this_machine(2))
 
     def bytes_read(self, sql: str, temp_folder: Path) -> int:
         """What the embedded engine asks the server for while it runs `sql`."""
+        query = self.translate(sql)
         with _serve(self.folder) as served:
             files = _HttpFiles(FolderFiles(self._to_path), self.folder, served.url)
             engine = Engine(files, temp_folder=temp_folder, prepare=_with_http)
             try:
-                with engine.connection(self.read_by(sql)) as connection:
+                with engine.connection(query.tables) as connection:
                     served.bytes = 0  # footers that were read to make the views
-                    connection.execute(sql).fetchall()
+                    connection.execute(query.sql).fetchall()
                     return served.bytes
             finally:
                 engine.close()
@@ -132,13 +138,14 @@ def make_lake(folder: Path) -> Lake:
         tables = [
             _write(connection, folder, "lineitem", _pieces("lineitem", "l_orderkey", 200_000, 3)),
             _write(connection, folder, "orders", _pieces("orders", "o_orderkey", 300_000, 2)),
-            _write(connection, folder, "customer", ["FROM customer"]),
+            *(_write(connection, folder, name, [f"FROM {name}"]) for name in _SMALL),
             _write(connection, folder, "nested", [_NESTED]),
             _write_partitions(connection, folder),
         ]
     return Lake(folder, {table.name: table for table in tables})
 
 
+_SMALL = ("region", "nation", "supplier", "part", "partsupp", "customer")
 _NESTED = """
     SELECT l_orderkey, [l_suppkey, l_linenumber] AS suppliers, l_comment,
     {'part': l_partkey, 'info': {'mode': l_shipmode, 'comment': l_comment}} AS s

@@ -11,6 +11,7 @@ from pyarrow import parquet
 
 from selfserve.core.sql.estimate import Estimate
 from selfserve.core.sql.estimate_pace import Pace
+from selfserve.core.sql.estimate_plan import Scan
 from selfserve.core.sql.tables import FileFormat, Partition, Table, TableColumn
 from selfserve.embedded.estimation import Estimator
 from selfserve.embedded.files import DataFile, FolderFiles
@@ -20,6 +21,7 @@ from selfserve.embedded.footers import (
     Footers,
     parse_footer,
     read_local_range,
+    share_of,
 )
 from selfserve.errors import AwsError
 
@@ -90,6 +92,27 @@ def test_a_count_reads_only_footers(house: House) -> None:
     house.write("films/b.parquet", rows=50_000)
 
     assert house.estimate("SELECT count(*) FROM lake.films").bytes == 2 * FOOTER_READ
+
+
+@pytest.mark.parametrize(
+    ("size", "kib"),
+    [
+        (2_400_411, 16),
+        (11_521_287, 16),
+        (21_602_453, 32),
+        (48_005_083, 64),
+        (96_009_757, 128),
+        (216_021_840, 256),
+        (4_000_000_000, 256),
+    ],
+)
+def test_the_first_read_of_a_file_grows_with_it_as_the_engine_does(
+    size: int, kib: int, house: House
+) -> None:
+    footer = parquet.read_metadata(house.write("films/a.parquet"))
+    counting = Scan(FILMS, (), (), ())
+
+    assert share_of(footer, counting, size).bytes == kib * 1024
 
 
 def test_a_column_that_a_file_does_not_have_costs_nothing(house: House) -> None:

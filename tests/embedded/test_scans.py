@@ -1,5 +1,6 @@
 """Which tables, columns and filters a statement's plan has; which partitions those leave."""
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -215,3 +216,22 @@ def test_a_filter_on_other_columns_leaves_all_partitions_and_says_so(where: str)
 
     assert survivors.partitions == VIEWS.partitions
     assert survivors.notes == ("all 10 partitions: no filter on day or country alone.",)
+
+
+def test_a_filter_that_fails_on_some_value_leaves_all_partitions_and_says_so() -> None:
+    (scan,) = scans("SELECT count(*) FROM lake.views WHERE CAST(country AS INTEGER) = 5")
+
+    survivors = prune_partitions(scan)
+
+    assert survivors.partitions == VIEWS.partitions
+    assert survivors.notes == ("a filter on country leaves out no partition: not understood.",)
+
+
+def test_a_table_may_have_columns_named_as_the_plan_names_its_own() -> None:
+    table = replace(
+        FILMS, columns=(TableColumn("t0", "bigint"), TableColumn("c1", "bigint")), schema="main"
+    )
+
+    (scan,) = plan_scans("SELECT t0 FROM main.films WHERE c1 % 2 = 1", [table])
+
+    assert scan.columns == ("t0", "c1")

@@ -31,7 +31,9 @@ ReadRange = Callable[[str, int, int], bytes]
 """Path, start and length to the bytes there. Raises only `SelfserveError`s."""
 
 FOOTER_READ = 16 * 1024
-"""Bytes from a file's end that DuckDB asks for first; then for the footer if it is longer."""
+_LONGEST_FOOTER_READ = 256 * 1024
+"""DuckDB first asks for a thousandth of the file from its end, rounded up to a power of two,
+within these bounds; then for the footer if it is longer. Seen at its requests, version 1.5.5."""
 _TAIL = 64 * 1024
 _MAGIC, _TRAILER = b"PAR1", 8
 _THREADS = 8
@@ -145,7 +147,8 @@ def share_of(footer: "FileMetaData", scan: Scan, size: int) -> FileShare:
 
 def _footer_bytes(footer: "FileMetaData", size: int) -> int:
     length = footer.serialized_size + _TRAILER
-    first = min(size, FOOTER_READ)
+    thousandth = 1 << max(size // 1000 - 1, 0).bit_length()
+    first = min(size, max(FOOTER_READ, min(thousandth, _LONGEST_FOOTER_READ)))
     return first if length <= first else first + length
 
 
