@@ -9,6 +9,8 @@ import csv
 import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from math import isfinite
+from typing import Any
 
 from selfserve.core.sql.answers import Column, Row
 from selfserve.core.sql.rendering import render_text
@@ -40,12 +42,22 @@ def _with_text(rows: Sequence[Row], types: Sequence[SqlType]) -> Sequence[Row]:
     if all(sql_type.name in _AS_THEY_ARE for sql_type in types):
         return rows
     columns = [
-        values
-        if sql_type.name in _AS_THEY_ARE
-        else [None if value is None else render_text(value, sql_type) for value in values]
+        _column_with_text(values, sql_type)
         for values, sql_type in zip(zip(*rows, strict=True), types, strict=True)
     ]
     return list(zip(*columns, strict=True))
+
+
+def _column_with_text(
+    values: Sequence[Any],  # of the type that the engine named
+    sql_type: SqlType,
+) -> Sequence[object]:
+    if sql_type.name in _AS_THEY_ARE:
+        return values
+    # The sum of doubles is finite only if all of them are: then Python writes them as we do.
+    if sql_type.name == "double" and isfinite(sum(filter(None, values))):
+        return values
+    return [None if value is None else render_text(value, sql_type) for value in values]
 
 
 def _rows_text(rows: Sequence[Row]) -> str:
