@@ -30,6 +30,7 @@ _IMMEDIATE = re.compile(r"EXECUTE\s+IMMEDIATE\s+'((?:[^']|'')*)'(?:\s+USING\s+(.
 _EXECUTE = re.compile(r"EXECUTE\s+(\w+)(?:\s+USING\s+(.*))?", re.DOTALL)
 _PREPARE = re.compile(r"PREPARE\s+(\w+)\s+FROM\s+(.*)", re.DOTALL)
 _DEALLOCATE = re.compile(r"DEALLOCATE\s+PREPARE\s+(\w+)")
+_USE = re.compile(r"USE\s+(?:(\w+)\.)?(\w+)")
 _SET_SESSION = re.compile(r"SET\s+SESSION\s+([\w.]+)\s*=\s*(.*)", re.DOTALL)
 
 
@@ -85,6 +86,8 @@ class TrinoServer:
         """By method: given one by one instead of answers."""
         self.starting_queries = 0
         """So many queries are refused with SERVER_STARTING_UP."""
+        self.starting_infos = 0
+        """So often /v1/info says that it is starting."""
         self.lose: Counter[str] = Counter()
         """By method: so many requests take effect, and the connection ends without an answer."""
         self.tear: Counter[str] = Counter()
@@ -180,6 +183,13 @@ class TrinoServer:
         pages.state = "FAILED"
         return 204
 
+    def info(self) -> Json:
+        """What /v1/info says."""
+        self.starting_infos -= 1
+        version = {"version": "0.287" if self.presto else "479"}
+        starting = self.starting_infos >= 0
+        return {"nodeVersion": version, "coordinator": True, "starting": starting}
+
     def listing(self) -> list[Json]:
         """What /v1/query says."""
         return [
@@ -196,14 +206,9 @@ class TrinoServer:
         """The statement to run, its parameters, and what it changes in the session."""
         if (found := _IMMEDIATE.fullmatch(body)) and not self.presto:
             return found[1].replace("''", "'"), literals(found[2] or ""), []
-        if found := _DEALLOCATE.fullmatch(body):
-            return "SELECT true", [], [(f"{self.prefix}Deallocated-Prepare", found[1])]
-        if found := _PREPARE.fullmatch(body):
-            added = f"{found[1]}={quote_plus(found[2])}"
-            return "SELECT true", [], [(f"{self.prefix}Added-Prepare", added)]
-        if found := _SET_SESSION.fullmatch(body):
-            setting = f"{found[1]}={quote_plus(found[2].strip(chr(39)))}"
-            return "SELECT true", [], [(f"{self.prefix}Set-Session", setting)]
+        if changes := _session_changes(body):
+            headers = [(f"{self.prefix}{name}", value) for name, value in changes]
+            return "SELECT true", [], headers
         if found := _EXECUTE.fullmatch(body):
             pairs = [one.split("=", 1) for one in said.get("prepared-statement", "").split(",")]
             known = {name.strip(): unquote_plus(text) for name, text in pairs if text}
@@ -287,6 +292,19 @@ def trino_server(*, presto: bool = False, page_rows: int = 100) -> Iterator[Trin
         server.close()
 
 
+def _session_changes(body: str) -> list[tuple[str, str]]:
+    """Headers without their prefix, for statements that change the client's session."""
+    if found := _DEALLOCATE.fullmatch(body):
+        return [("Deallocated-Prepare", found[1])]
+    if found := _PREPARE.fullmatch(body):
+        return [("Added-Prepare", f"{found[1]}={quote_plus(found[2])}")]
+    if found := _SET_SESSION.fullmatch(body):
+        return [("Set-Session", f"{found[1]}={quote_plus(found[2].strip(chr(39)))}")]
+    if found := _USE.fullmatch(body):
+        return [*([("Set-Catalog", found[1])] if found[1] else []), ("Set-Schema", found[2])]
+    return []
+
+
 class _Http(ThreadingHTTPServer):
     daemon_threads = True
 
@@ -334,7 +352,7 @@ class _Handler(BaseHTTPRequestHandler):
         path = urlsplit(self.path).path
         base = f"http://{self.headers['Host']}"
         if path == "/v1/info":
-            return 200, {"nodeVersion": {"version": "479"}, "starting": False}, []
+            return 200, self.trino.info(), []
         own = self.trino.prefix.lower() + "user"
         names = {name.lower() for name in request.headers}
         if own not in names and self.command != "DELETE":

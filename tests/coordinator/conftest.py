@@ -9,7 +9,7 @@ from selfserve.coordinator.http_session import Patience
 from selfserve.core.sql.engines import Engine
 from trino_server import TrinoServer, trino_server
 
-PATIENT = Patience(attempts=4, first_wait_s=0.001, longest_wait_s=0.01, starting_s=60)
+PATIENT = Patience(attempts=4, first_wait_s=0.001, longest_wait_s=0.01, starting_s=60, absent_s=60)
 Ask = Callable[[TrinoServer], Coordinator]
 
 

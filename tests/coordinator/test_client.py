@@ -103,6 +103,20 @@ def test_the_coordinator_is_told_who_asks_from_where(
     assert answer.query_id in server.queries
 
 
+def test_what_a_statement_changes_holds_for_the_next(
+    trino: Coordinator, server: TrinoServer
+) -> None:
+    for statement in ("USE hive.films", "SET SESSION query_max_run_time = '1h'", "SELECT 1"):
+        answer = open_answer(trino, statement)
+        read(answer)
+        trino = answer.next_coordinator()
+
+    assert (trino.schema, trino.properties) == ("films", {"query_max_run_time": "1h"})
+    posts = [request for request in server.requests if request.method == "POST"]
+    assert posts[-1].headers["X-Trino-Schema"] == "films"
+    assert posts[-1].headers["X-Trino-Session"] == "query_max_run_time=1h"
+
+
 # Parameters.
 
 BOUND: Any = [
@@ -127,7 +141,7 @@ def test_a_statement_too_long_for_a_header_is_executed_at_once(
     long = "SELECT ? AS v, 'it''s' AS s -- " + "x" * 7000
 
     assert read(open_answer(trino, long, (7,))) == [(7, "it's")]
-    assert server.requests[0].body.startswith("EXECUTE IMMEDIATE 'SELECT ? AS v, ''it''''s''")
+    assert server.requests[0].body.startswith("EXECUTE IMMEDIATE\n'SELECT ? AS v, ''it''''s''")
 
 
 def test_presto_takes_no_long_statement_with_parameters(presto: TrinoServer) -> None:

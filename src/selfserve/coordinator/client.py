@@ -8,12 +8,13 @@ be (`http_session`). Here a query is one POST and then a GET for each page; no p
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import requests
 from trino.client import TrinoStatus
 from trino.exceptions import TrinoConnectionError, TrinoQueryError
 
-from selfserve.coordinator.connection import Coordinator, to_request
+from selfserve.coordinator.connection import Coordinator, to_request, to_session
 from selfserve.coordinator.failures import (
     Asked,
     EngineError,
@@ -71,7 +72,9 @@ class CoordinatorAnswer:
             presto_headers=coordinator.has_presto_headers,
             patience=coordinator.patience,
         )
-        self._request = to_request(coordinator, prepared, self._http)
+        self._coordinator = coordinator
+        self._session = to_session(coordinator, prepared)
+        self._request = to_request(self._session, self._http, coordinator.patience)
         self._columns: tuple[Column, ...] | None = None
         self._waiting: list[list[object]] = []
         self._rows = 0
@@ -132,6 +135,16 @@ class CoordinatorAnswer:
             rows_read=count_of(self._stats, "processedRows"),
         )
 
+    def next_coordinator(self) -> Coordinator:
+        """For the next statement: with what this one has changed by USE and SET SESSION."""
+        session = self._session
+        return replace(
+            self._coordinator,
+            catalog=session.catalog or self._coordinator.catalog,
+            schema=session.schema or self._coordinator.schema,
+            properties=dict(session.properties),
+        )
+
     def cancel(self) -> None:
         """Make the engine stop. Idempotent; may come from another thread; does not raise.
 
@@ -188,8 +201,8 @@ class CoordinatorAnswer:
         if error.name != "SERVER_STARTING_UP" or self._http.cancelled.is_set():
             return False
         self._refusals += 1
-        self._http.cancelled.wait(self._patience.wait_s(self._refusals))
-        return time.monotonic() < self._starts_until
+        cancelled = self._http.cancelled.wait(self._patience.wait_s(self._refusals))
+        return not cancelled and time.monotonic() < self._starts_until
 
     def _read(self, status: TrinoStatus) -> None:
         self.query_id = status.id

@@ -39,10 +39,8 @@ class Coordinator:
         return self.presto_headers or self.engine is Engine.PRESTO
 
 
-def to_request(
-    coordinator: Coordinator, prepared: Prepared, http: CoordinatorSession
-) -> TrinoRequest:
-    """What the `trino` package needs to ask this coordinator."""
+def to_session(coordinator: Coordinator, prepared: Prepared) -> ClientSession:
+    """What goes into the headers; the `trino` package keeps in it what statements change."""
     session = ClientSession(
         user=coordinator.user,
         catalog=coordinator.catalog,
@@ -52,13 +50,19 @@ def to_request(
         timezone=coordinator.time_zone,
     )
     session.prepared_statements = dict(prepared.statements)
-    patience, at = coordinator.patience, http.at
+    return session
+
+
+def to_request(
+    session: ClientSession, http: CoordinatorSession, patience: Patience
+) -> TrinoRequest:
+    """What the `trino` package needs to ask."""
     return TrinoRequest(
-        host=at.hostname or "127.0.0.1",
-        port=at.port or 80,
+        host=http.at.hostname or "127.0.0.1",
+        port=http.at.port or 80,
         client_session=session,
         http_session=http,
-        http_scheme=at.scheme,
+        http_scheme=http.at.scheme,
         max_attempts=1,  # `http` repeats what may be repeated
         request_timeout=(patience.connect_timeout_s, patience.read_timeout_s),
     )

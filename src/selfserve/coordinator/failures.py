@@ -59,7 +59,7 @@ class Asked:
     """As people write it, such as Trino."""
     cluster: str
     """The cluster's name, for commands to paste."""
-    statement: str
+    statement: str = ""
     """As the user wrote it."""
     lines_before: int = 0
     """Of what was sent before it."""

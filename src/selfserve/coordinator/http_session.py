@@ -42,6 +42,8 @@ class Patience:
     longest_wait_s: float = 5.0
     starting_s: float = 300.0
     """For a coordinator that says that it is starting."""
+    absent_s: float = 90.0
+    """For one that does not answer yet, before the first statement."""
     connect_timeout_s: float = 10.0
     read_timeout_s: float = 90.0
     """Coordinators answer within a second or two, whatever the query; a full collection of a
