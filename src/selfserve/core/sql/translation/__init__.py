@@ -13,6 +13,7 @@ from selfserve.core.sql.engines import Engine
 from selfserve.core.sql.tables import Table
 from selfserve.core.sql.translation import (  # noqa: F401 (they register what they translate)
     casts,
+    combined,
     comparisons,
     conditionals,
     literals,
