@@ -67,7 +67,11 @@ class _PromptSession:
         return found.all_columns if found is not None else ()
 
     def functions(self) -> Sequence[str]:
-        """Those that the dialect's parser knows by name."""
+        """Trino's by its manual; of Hive and Spark, those that the dialect's parser knows."""
+        if self.engine.has_coordinator:
+            from selfserve.core.sql.translation.functions.known import TRINO_FUNCTIONS
+
+            return sorted(TRINO_FUNCTIONS)
         from sqlglot import Dialect
 
         known = Dialect.get_or_raise(self.engine.value).parser_class.FUNCTIONS

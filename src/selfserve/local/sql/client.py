@@ -3,11 +3,11 @@
 On the path of the shortest query: when the worker is up, nothing heavy is imported.
 """
 
-import contextlib
 import fcntl
 import json
 import os
 import sys
+from collections import deque
 from collections.abc import Iterator, Sequence
 from multiprocessing import AuthenticationError
 from multiprocessing.connection import Client, Connection
@@ -21,7 +21,6 @@ from selfserve.local.sql.messages import (
     Ask,
     AskEstimate,
     Beat,
-    Cancel,
     End,
     Estimated,
     Failed,
@@ -97,12 +96,13 @@ def ask_estimate(connection: Connection, ask: AskEstimate) -> Estimate:
     Raises: what `EmbeddedSql.estimate` raises.
     """
     connection.send(ask)
-    for reply in _receive(connection):
+    replies = _Replies(connection)
+    while True:
+        reply = replies.next()
         if isinstance(reply, Failed):
             raise reply.to_error()
         if isinstance(reply, Estimated):
             return reply.estimate
-    raise AssertionError("the worker's replies end with an error, if they end")
 
 
 class WorkerAnswer:
@@ -112,33 +112,33 @@ class WorkerAnswer:
         self.is_kept = False
         """Whether all rows are in the file `ask.keep`, after the last batch."""
         self._connection = connection
+        self._replies = _Replies(connection)
         self._columns: tuple[Column, ...] | None = None
         self._progress = Progress("QUEUED")
         self._figures: Figures | None = None
-        self._replies = _receive(connection)
         self._connection.send(ask)
 
     @property
     def columns(self) -> Sequence[Column]:
         """Waits until the statement's first rows are there."""
         while self._columns is None and self._figures is None:
-            self._take(next(self._replies))
+            self._take(self._replies.next())
         return self._columns or ()
 
     def batches(self) -> Iterator[Sequence[Row]]:
         """All rows, or as many of the first as were asked for."""
-        while self._figures is None:
-            reply = next(self._replies)
+        while self._figures is None and not self._connection.closed:
+            reply = self._replies.next()
             if isinstance(reply, Rows):
                 yield reply.rows
             else:
                 self._take(reply)
 
     def hear(self) -> bool:
-        """Take the next reply, which is there or soon will be; whether it was the last."""
-        for reply in self._replies:
-            self._take(reply)
-            break
+        """Take the replies that are there or soon will be; whether the last was among them."""
+        self._take(self._replies.next())
+        while self._replies.has_more:
+            self._take(self._replies.next())
         return self._figures is not None
 
     def progress(self) -> Progress:
@@ -150,9 +150,12 @@ class WorkerAnswer:
         return self._figures or Figures(0)
 
     def cancel(self) -> None:
-        """Tell the worker; it ends the statement with an error soon."""
-        with contextlib.suppress(OSError):  # it is gone, and the statement with it
-            self._connection.send(Cancel())
+        """Hang up: the worker then cancels what it was asked. No rows come any more.
+
+        To talk on would not be safe: Ctrl-C may have come amid a reply.
+        """
+        if self._figures is None:
+            self._connection.close()
 
     def _take(self, reply: Reply) -> None:
         if isinstance(reply, Failed):
@@ -165,14 +168,26 @@ class WorkerAnswer:
             self._figures, self.is_kept = reply.figures, reply.is_kept
 
 
-def _receive(connection: Connection) -> Iterator[Reply]:
-    """All replies that come, without end."""
-    while True:
-        try:
-            replies = connection.recv()
-        except (EOFError, OSError) as error:
-            raise ClusterFailedError(
-                "The embedded engine died while it was at work, perhaps for lack of memory.",
-                hint="Run the statement again, or on a cluster: selfserve sql … --on aws",
-            ) from error
-        yield from replies
+class _Replies:
+    """Replies one by one, of packets that hold several."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._waiting: deque[Reply] = deque()
+
+    @property
+    def has_more(self) -> bool:
+        """Whether one is there already."""
+        return bool(self._waiting)
+
+    def next(self) -> Reply:
+        """The next one, as soon as it comes. Raises ClusterFailedError if none will."""
+        while not self._waiting:
+            try:
+                self._waiting.extend(self._connection.recv())
+            except (EOFError, OSError) as error:
+                raise ClusterFailedError(
+                    "The embedded engine died while it was at work, perhaps for lack of memory.",
+                    hint="Run the statement again, or on a cluster: selfserve sql … --on aws",
+                ) from error
+        return self._waiting.popleft()

@@ -14,7 +14,6 @@ from selfserve.local.sql.messages import (
     Ask,
     AskEstimate,
     Beat,
-    Cancel,
     End,
     Estimated,
     Export,
@@ -62,21 +61,19 @@ class Desk:
         working = threading.Thread(target=self._answer, args=(ask, done), daemon=True)
         working.start()
         try:
-            self._watch(done)
+            while not done.wait(_BEAT_S):
+                self._look()
         finally:
-            while not done.wait(_BEAT_S):  # the client has left
+            while not done.wait(_BEAT_S):  # each time: DuckDB forgets one that comes too early
                 self._cancel()
             working.join()
 
-    def _watch(self, done: threading.Event) -> None:
-        is_cancelled = False
-        while not done.wait(_BEAT_S):
-            if self._connection.poll() and isinstance(self._connection.recv(), Cancel):
-                is_cancelled = True
-            if is_cancelled:
-                self._cancel()  # each time: DuckDB forgets one that comes before it has begun
-            elif self._work is not None:
-                self._outbox.add(Beat(self._work.progress()))
+    def _look(self) -> None:
+        """Tell how far it is. Raises EOFError or OSError if the client has left."""
+        if self._connection.poll():
+            self._connection.recv()  # it has nothing to say: this is its end
+        if self._work is not None:
+            self._outbox.add(Beat(self._work.progress()))
 
     def _cancel(self) -> None:
         work = self._work

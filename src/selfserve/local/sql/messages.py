@@ -55,11 +55,6 @@ class Estimated:
 
 
 @dataclass(frozen=True, slots=True)
-class Cancel:
-    """Stop what was asked."""
-
-
-@dataclass(frozen=True, slots=True)
 class Head:
     """The columns; comes before rows."""
 

@@ -91,7 +91,8 @@ class LocalWay:
         except BaseException:
             connection.close()  # which also cancels what it was still asked
             raise
-        self._idle = connection
+        if not connection.closed:  # nobody has hung up
+            self._idle = connection
 
 
 class _PipeExport:
