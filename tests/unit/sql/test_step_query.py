@@ -279,7 +279,7 @@ def test_hive_writes_no_file_for_no_rows(desk: Desk) -> None:
 def test_what_hive_prints_is_rows_of_text(desk: Desk) -> None:
     answer = desk.start("describe t", Engine.HIVE)
     desk.step(answer, StepState.PENDING, StepState.RUNNING, StepState.COMPLETED)
-    desk.log(answer, stdout="id\tbigint\t\nname\tstring\n")
+    desk.log(answer, stdout="id      \tbigint\t    \nname    \tstring\n")
 
     assert all_rows(answer) == [("id", "bigint", ""), ("name", "string", "")]
     assert answer.total_rows == 2

@@ -74,8 +74,8 @@ class HiveAnswer(StepAnswer):
 
 
 def _printed(text: str) -> Settled:
-    """A line is a row, and a tab ends a column."""
-    lines = [line.split("\t") for line in text.splitlines()]
+    """A line is a row, and a tab ends a column; Hive fills some columns up with spaces."""
+    lines = [[cell.rstrip(" ") for cell in line.split("\t")] for line in text.splitlines()]
     width = max(map(len, lines), default=1)
     columns = tuple(Column(f"_c{index}", "varchar") for index in range(width))
     return Settled(columns, _batches(lines, width), count=len(lines))
