@@ -61,6 +61,10 @@ WRONG = [
     ("select date_add('dy', 1, released) from films", "'dy' is no unit of time", "date_add"),
     ("select title from films where released = :day", "the parameter :day has no value", ":day"),
     ("select id::varchar from films", "Trino has no '::'", "id"),
+    ("select title, count(*) from films", "column 'title' is neither in GROUP BY", "title"),
+    ("select year, max(id) + id from films group by year", "column 'id' is neither", "id"),
+    ("select year from films group by year having id > 1", "column 'id' is neither", "id"),
+    ("select sum(id) over (order by title) from films group by id", "'title' is neither", "title"),
     ("select x.* from films", "there is no table 'x' in FROM", "x"),
     ("select 'a' like 'a#b' escape '#'", "# escapes only itself", "'a'"),
 ]

@@ -84,6 +84,10 @@ class Env:
                 raise unsupported(f"{_called(node)} ({part_name(key)})")
         return rule(self, node)
 
+    def translates(self, node: exp.Expr) -> bool:
+        """Whether there is a rule for this kind of expression."""
+        return type(node) in _RULES
+
     def trying(self) -> "Env":
         """Inside TRY."""
         return replace(self, in_try=True)

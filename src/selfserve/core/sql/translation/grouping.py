@@ -3,7 +3,7 @@
 Source: https://trino.io/docs/current/sql/select.html#group-by-clause
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from sqlglot import exp
 
@@ -30,6 +30,22 @@ def group_by(env: Env, group: exp.Group, items: Sequence[Value]) -> str:
         ),
     ]
     return ", ".join(_element(env, part, items) for part in parts)
+
+
+def keys_of(group: exp.Group | None, items: Sequence[exp.Expr]) -> Iterator[exp.Expr]:
+    """The expressions that are grouped by; `items` is the SELECT list, for numbers."""
+    for node in group.expressions if group else ():
+        yield from _keys(node, items)
+
+
+def _keys(node: exp.Expr, items: Sequence[exp.Expr]) -> Iterator[exp.Expr]:
+    if type(node) in _SETS or isinstance(node, exp.Tuple):
+        for part in node.expressions:
+            yield from _keys(part, items)
+    elif isinstance(node, exp.Literal) and not node.is_string:
+        yield items[int(node.this) - 1]
+    else:
+        yield node
 
 
 def _element(env: Env, node: exp.Expr, items: Sequence[Value]) -> str:

@@ -7,9 +7,10 @@ from dataclasses import replace
 
 from sqlglot import exp
 
+from selfserve.core.sql.translation.aggregation import check_groups
 from selfserve.core.sql.translation.comparisons import boolean
 from selfserve.core.sql.translation.env import Env
-from selfserve.core.sql.translation.grouping import group_by
+from selfserve.core.sql.translation.grouping import group_by, keys_of
 from selfserve.core.sql.translation.modifiers import (
     MODIFIERS,
     Item,
@@ -53,6 +54,7 @@ def _select(env: Env, node: exp.Expr) -> Query:
         sql += f" WHERE {boolean(inner, node.args['where'].this, 'WHERE').sql}"
     if node.args.get("group"):
         sql += f" GROUP BY {group_by(inner, node.args['group'], [i.value for i in items])}"
+    _check_aggregation(inner, node, len(items))
     if node.args.get("having"):
         sql += f" HAVING {boolean(inner, node.args['having'].this, 'HAVING').sql}"
     sql += order_by(inner, node, items) + limit_of(env, node)
@@ -61,6 +63,22 @@ def _select(env: Env, node: exp.Expr) -> Query:
         for item, name in zip(items, names, strict=True)
     )
     return Query(sql, columns)
+
+
+def _check_aggregation(env: Env, node: exp.Select, count: int) -> None:
+    written = [
+        entry.this if isinstance(entry, exp.Alias) else entry
+        for entry in node.expressions
+        if not _is_star(entry)
+    ]
+    if len(written) == count:  # with a * the numbers of GROUP BY are not those of the list
+        check_groups(env, node, written, keys_of(node.args.get("group"), written))
+
+
+def _is_star(node: exp.Expr) -> bool:
+    return isinstance(node, exp.Star) or (
+        isinstance(node, exp.Column) and isinstance(node.this, exp.Star)
+    )
 
 
 def _shown(value: Value) -> Value:
@@ -88,9 +106,7 @@ def _items(env: Env, node: exp.Select) -> list[Item]:
         elif isinstance(entry, exp.Column) and isinstance(entry.this, exp.Star):
             items += _starred(env, entry.this, entry)
         elif isinstance(entry, exp.Alias):
-            alias = entry.args["alias"]
-            name = alias.name if alias.args.get("quoted") else alias.name.lower()
-            items.append(Item(name, env.value(entry.this)))
+            items.append(Item(_name_of(entry.args["alias"]), env.value(entry.this)))
         else:
             items.append(Item(_own_name(entry), env.value(entry)))
     return items
@@ -98,10 +114,15 @@ def _items(env: Env, node: exp.Select) -> list[Item]:
 
 def _own_name(node: exp.Expr) -> str | None:
     if isinstance(node, exp.Column):
-        return node.name.lower()
-    if isinstance(node, exp.Dot) and isinstance(node.expression, exp.Identifier):
-        return node.expression.name.lower()
+        return _name_of(node.this)
+    if isinstance(node, exp.Dot):
+        return _name_of(node.expression)
     return _own_name(node.this) if isinstance(node, exp.Paren) else None
+
+
+def _name_of(identifier: exp.Expr) -> str:
+    """Names that are not quoted are lower case."""
+    return identifier.name if identifier.args.get("quoted") else identifier.name.lower()
 
 
 def _starred(env: Env, star: exp.Star, column: exp.Column | None) -> list[Item]:

@@ -44,6 +44,10 @@ def _scalar(env: Env, node: exp.Subquery) -> Value:
 
 @translates(exp.Exists)
 def _exists(env: Env, node: exp.Exists) -> Value:
+    select = node.this
+    if isinstance(select, exp.Select) and isinstance(select.expressions[0], exp.Star):
+        # the columns do not matter, not even those of a type that is refused
+        select.set("expressions", [exp.Literal.number(1)])
     return Value(f"EXISTS ({query_of(env, node.this).sql})", BOOLEAN)
 
 
