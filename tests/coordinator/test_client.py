@@ -278,7 +278,7 @@ def test_a_statement_is_never_sent_again_when_its_answer_is_lost(
 ) -> None:
     getattr(server, fault)["POST"] = 1
 
-    with pytest.raises((OutcomeUnknownError, ClusterFailedError)):
+    with pytest.raises(OutcomeUnknownError):
         open_answer(trino, NUMBERS)
 
     assert len(server.asked("POST")) == 1
@@ -391,6 +391,15 @@ def test_an_error_after_rows_ends_the_answer(trino: Coordinator, server: TrinoSe
     assert len(next(batches)) == 50
     with pytest.raises(ClusterFailedError, match="gone away"):
         next(batches)
+
+
+def test_an_answer_that_has_failed_stays_failed(trino: Coordinator) -> None:
+    answer = open_answer(trino, "SELECT 1 FROM nix")
+    with pytest.raises(SqlError):
+        assert answer.columns
+
+    with pytest.raises(SqlError):
+        read(answer)
 
 
 # Size.

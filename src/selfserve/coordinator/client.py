@@ -82,6 +82,7 @@ class CoordinatorAnswer:
         self._stats: Mapping[str, object] = {}
         self._next: str | None = None
         self._cancelled = False
+        self._failure: SelfserveError | None = None
         self._refusals = 0
         self._patience = coordinator.patience
         self._starts_until = time.monotonic() + coordinator.patience.starting_s
@@ -96,6 +97,8 @@ class CoordinatorAnswer:
         except requests.RequestException as error:
             self._http.close()
             raise self._unanswered(error) from error
+        if response.ok and not response.content:
+            raise self._unanswered(requests.ConnectionError("the answer was empty"))
         self._take(response)
 
     @property
@@ -103,7 +106,7 @@ class CoordinatorAnswer:
         """Known once this returns; empty for statements without rows. Waits for the engine."""
         while self._columns is None and self._next is not None:
             self._fetch()
-        self._raise_if_cancelled()
+        self._raise_if_cut_short()
         return self._columns or ()
 
     def batches(self) -> Iterator[Sequence[Row]]:
@@ -115,7 +118,7 @@ class CoordinatorAnswer:
                     self._rows += len(rows)
                     yield rows
                 elif self._next is None:
-                    self._raise_if_cancelled()
+                    self._raise_if_cut_short()
                     return
                 else:
                     self._fetch()
@@ -169,10 +172,16 @@ class CoordinatorAnswer:
         if at is None:
             return
         try:
-            response = self._request.get(at)
+            self._take(self._get(at))
+        except SelfserveError as error:
+            self._failure = error
+            raise
+
+    def _get(self, at: str) -> requests.Response:
+        try:
+            return self._request.get(at)
         except requests.RequestException as error:
             raise self._ended_by(error) from error
-        self._take(response)
 
     def _take(self, response: requests.Response) -> None:
         """Read one page, or raise what it says."""
@@ -187,7 +196,7 @@ class CoordinatorAnswer:
                 self.ask()
                 return
             self._over()
-            self._raise_if_cancelled()
+            self._raise_if_cut_short()
             raise to_selfserve_error(found, self._asked) from error
         except (TrinoConnectionError, ValueError, KeyError) as error:
             raise self._ended_by(error) from error
@@ -237,8 +246,10 @@ class CoordinatorAnswer:
             self._next = None
         self._http.close()
 
-    def _raise_if_cancelled(self) -> None:
+    def _raise_if_cut_short(self) -> None:
         """No answer that was cut short is taken for a whole one."""
+        if self._failure is not None:
+            raise self._failure
         if self._cancelled:
             raise InterruptedByUserError(
                 "The query was cancelled.", hint="Ask again with: selfserve sql --again"
@@ -256,11 +267,11 @@ class CoordinatorAnswer:
 
     def _ended_by(self, error: Exception) -> SelfserveError:
         self._over()
-        self._raise_if_cancelled()
+        self._raise_if_cut_short()
         return self._gone(error)
 
     def _refused(self, response: requests.Response) -> SelfserveError:
-        self._raise_if_cancelled()
+        self._raise_if_cut_short()
         engine, cluster, status = self._asked.engine, self._asked.cluster, response.status_code
         said = " ".join(response.text.split())[:200] or f"HTTP {status}"
         if status in {404, 410}:
