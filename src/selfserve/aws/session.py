@@ -88,6 +88,11 @@ class Clients:
         return cast("STSClient", self._make("sts", self._config()))
 
     @cached_property
+    def glue(self) -> BaseClient:
+        """Glue, for its catalogue of tables. The local endpoint has none; do not ask there."""
+        return self._make("glue", self._config())
+
+    @cached_property
     def ssm(self) -> "SsmClient":
         """Systems Manager, for sessions to nodes. Always AWS's own, as `sts` is."""
         return cast("SsmClient", self._make("ssm", self._config()))

@@ -149,7 +149,7 @@ def _one_format(
     if spark_tables.provider_of(definition):  # which has one format, and no regard for Hive's
         return files
     for partition in partitions:
-        if partition.storage.serde != definition.storage.serde:
+        if partition.storage.serde not in {"", definition.storage.serde}:
             other = short_name(partition.storage.serde)
             return Files(FileFormat.OTHER, f"a mix of {files.serde} and {other}")
     return files
