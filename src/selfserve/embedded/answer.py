@@ -1,15 +1,15 @@
 """A query that DuckDB answers: rows in batches, never all of them at once."""
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from selfserve.core.sql.answers import Column, Figures, Progress, Row
 from selfserve.embedded.errors import cancelled, engine_errors
 from selfserve.embedded.keeping import Keeper
+from selfserve.embedded.prepared import Prepared
 from selfserve.embedded.rows import to_rows
-from selfserve.embedded.types import to_trino
 
 if TYPE_CHECKING:
     import duckdb
@@ -23,19 +23,13 @@ class EmbeddedAnswer:
     def __init__(
         self,
         cursor: "duckdb.DuckDBPyConnection",
-        sql: str,
-        values: Mapping[str, object],
+        query: Prepared,
         *,
-        names: Sequence[str] | None = None,
         keep: Path | None = None,
-        measure: Callable[[], tuple[int, int] | None] = lambda: None,
     ) -> None:
         self._cursor = cursor
-        self._sql = sql
-        self._values = dict(values)
-        self._names = names
+        self._query = query
         self._keeper = Keeper(keep) if keep else None
-        self._measure = measure
         self._columns: tuple[Column, ...] | None = None
         self._rows = 0
         self._is_cancelled = threading.Event()
@@ -47,11 +41,9 @@ class EmbeddedAnswer:
             if self._is_cancelled.is_set():  # DuckDB forgets an interrupt that comes too early
                 raise cancelled()
             with engine_errors():
-                self._cursor.execute(self._sql, self._values or None)
-            described = self._cursor.description or []
-            names = self._names or [entry[0] for entry in described]
-            types = [to_trino(str(entry[1])) for entry in described]
-            self._columns = tuple(map(Column, names, types))
+                self._cursor.execute(self._query.sql, dict(self._query.values) or None)
+            described = [(entry[0], str(entry[1])) for entry in self._cursor.description or []]
+            self._columns = self._query.columns_of(described)
         return self._columns
 
     @property
@@ -85,9 +77,7 @@ class EmbeddedAnswer:
 
     def figures(self) -> Figures:
         """After the last batch."""
-        measured = self._measure()
-        read = measured or (None, None)
-        return Figures(self._rows, bytes_read=read[0], rows_read=read[1])
+        return Figures(self._rows)
 
     def cancel(self) -> None:
         """Interrupt DuckDB, now or when it begins."""

@@ -15,7 +15,7 @@ from selfserve.core.sql.tables import FileFormat, Table, TableCatalogue, TableCo
 from selfserve.embedded.engine import Engine
 from selfserve.embedded.errors import engine_errors
 from selfserve.embedded.prepared import Prepared
-from selfserve.embedded.types import quoted, text_literal, to_duckdb, to_trino
+from selfserve.embedded.types import quoted, text_literal, to_duckdb
 from selfserve.errors import BadInputError, NotFoundError
 
 _DONE = FixedAnswer((Column("result", "boolean"),), ((True,),))
@@ -139,11 +139,8 @@ class Changes:
     def _columns_of(self, query: Prepared) -> tuple[TableColumn, ...]:
         with self._engine.connection(query.tables) as cursor, engine_errors():
             rows = cursor.execute(f"DESCRIBE {query.sql}", dict(query.values) or None).fetchall()
-        names = query.names or [row[0] for row in rows]
-        return tuple(
-            TableColumn(name.lower(), to_trino(row[1]))
-            for name, row in zip(names, rows, strict=True)
-        )
+        columns = query.columns_of([(row[0], row[1]) for row in rows])
+        return tuple(TableColumn(column.name.lower(), column.type) for column in columns)
 
     def _write(self, query: Prepared, table: Table, *, given: Sequence[str] = ()) -> int:
         """Write the rows as one file of the table: hidden until it is whole."""

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,13 +44,14 @@ class EmbeddedExport:
             described = self._cursor.execute(
                 f"DESCRIBE {query.sql}", dict(query.values) or None
             ).fetchall()
-            types = [row[1] for row in described]
-            names = list(query.names or [row[0] for row in described])
+            columns = query.columns_of([(row[0], row[1]) for row in described])
             if self._format is ResultFormat.PARQUET:
-                names = distinct_names(names)
-            if not can_copy(names, types, self._format):
+                names = distinct_names(column.name for column in columns)
+                columns = tuple(replace(c, name=n) for c, n in zip(columns, names, strict=True))
+            types = [row[1] for row in described]
+            if not can_copy(columns, types, self._format):
                 return self._write_as_text()
-            copy = copy_sql(query.sql, names, types, to=str(self._to), of=self._format)
+            copy = copy_sql(query.sql, columns, types, to=str(self._to), of=self._format)
             counted = self._cursor.execute(copy, dict(query.values) or None).fetchone()
         return Figures(int(counted[0]) if counted else 0)
 
@@ -68,7 +70,7 @@ class EmbeddedExport:
 
     def _write_as_text(self) -> Figures:
         query = self._query
-        answer = EmbeddedAnswer(self._cursor, query.sql, query.values, names=query.names)
+        answer = EmbeddedAnswer(self._cursor, query)
         to_text = csv_text if self._format is ResultFormat.CSV else json_text
         pieces: Iterable[str] = to_text(answer.columns, answer.batches())
         with self._to.open("w", encoding="utf-8", newline="") as file:

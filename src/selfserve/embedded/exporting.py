@@ -3,8 +3,10 @@
 DuckDB writes ten times as fast as Python, so all that it can write the same way is left to it.
 """
 
+import re
 from collections.abc import Sequence
 
+from selfserve.core.sql.answers import Column
 from selfserve.core.sql.result_format import ResultFormat
 from selfserve.embedded.types import quoted, text_literal
 
@@ -13,6 +15,7 @@ _OPTIONS = {
     ResultFormat.JSON: "FORMAT json, ARRAY true",
     ResultFormat.PARQUET: "FORMAT parquet, COMPRESSION snappy",
 }
+_DIGITS = re.compile(r"\((\d+)\)")
 _OTHERWISE = ("STRUCT(", "MAP(", "INTERVAL")
 """Types whose values DuckDB writes in another way, in text."""
 
@@ -26,42 +29,50 @@ _AS_TEXT = {
 }
 
 
-def can_copy(names: Sequence[str], types: Sequence[str], of: ResultFormat) -> bool:
+def can_copy(columns: Sequence[Column], types: Sequence[str], of: ResultFormat) -> bool:
     """Whether DuckDB's COPY writes such columns as we do; `types` are DuckDB's.
 
     It renames columns of one name in its own way, and writes nested values in its own.
     """
-    if not names or len(set(names)) < len(names):
+    if not columns or len({column.name.lower() for column in columns}) < len(columns):
         return False
     is_text = of is not ResultFormat.PARQUET
     return not (is_text and any(t.startswith(_OTHERWISE) or t.endswith("]") for t in types))
 
 
 def copy_sql(
-    sql: str, names: Sequence[str], types: Sequence[str], *, to: str, of: ResultFormat
+    sql: str, columns: Sequence[Column], types: Sequence[str], *, to: str, of: ResultFormat
 ) -> str:
-    """The COPY that writes the rows of `sql` to `to`, its columns under `names`."""
-    inner = [f"c{index}" for index in range(len(names))]
-    columns = ", ".join(
-        f"{_expression(column, of_type, of)} AS {quoted(name)}"
-        for column, of_type, name in zip(inner, types, names, strict=True)
+    """The COPY that writes the rows of `sql` to `to`, under the names and types of `columns`."""
+    inner = [f"c{index}" for index in range(len(columns))]
+    selected = ", ".join(
+        f"{_expression(name, of_type, column.type, of)} AS {quoted(column.name)}"
+        for name, of_type, column in zip(inner, types, columns, strict=True)
     )
-    source = f"SELECT {columns} FROM ({sql}) AS result({', '.join(inner)})"
+    source = f"SELECT {selected} FROM ({sql}) AS result({', '.join(inner)})"
     return f"COPY ({source}) TO {text_literal(to)} ({_OPTIONS[of]})"
 
 
-def _expression(name: str, of_type: str, of: ResultFormat) -> str:
+def _expression(name: str, of_type: str, shown_type: str, of: ResultFormat) -> str:
     """The column, as text where DuckDB's own would differ from ours."""
     if of is ResultFormat.PARQUET:
         return name
     if of_type.startswith("TIMESTAMP"):
-        digits = {"TIMESTAMP_S": "", "TIMESTAMP_MS": ".%g", "TIMESTAMP_NS": ".%n"}
-        zone = " || ' UTC'" if of_type.endswith("TIME ZONE") else ""
-        return f"strftime({name}, '%Y-%m-%d %H:%M:%S{digits.get(of_type, '.%f')}'){zone}"
+        return _timestamp(name, shown_type)
     if of_type in {"FLOAT", "DOUBLE"}:
         return _float(name, of)
     of_type = of_type.partition("(")[0]
     return _AS_TEXT.get((of, of_type), _AS_TEXT.get((None, of_type), "{0}")).format(name)
+
+
+def _timestamp(name: str, shown_type: str) -> str:
+    """As many digits as the type has, and more only where the value has more."""
+    found = _DIGITS.search(shown_type)
+    least = int(found[1]) if found else 3
+    zone = "|| ' UTC'" if shown_type.endswith("with time zone") else ""
+    text = f"strftime({name}, '%Y-%m-%d %H:%M:%S.%f')"
+    zeros = f"regexp_replace({text}, '0{{0,{6 - min(least, 6)}}}$', '')"
+    return f"rtrim({zeros}, '.') {zone}"
 
 
 def _float(name: str, of: ResultFormat) -> str:

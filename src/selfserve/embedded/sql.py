@@ -59,7 +59,7 @@ class EmbeddedSql:
             raise _cannot(request, kind)
         query = self.prepare(request)  # which also tells what is wrong with no statement at all
         cursor = self._engine.connect(query.tables)
-        return EmbeddedAnswer(cursor, query.sql, query.values, names=query.names, keep=keep)
+        return EmbeddedAnswer(cursor, query, keep=keep)
 
     def export(
         self, request: SqlRequest, to: Path, result_format: ResultFormat
@@ -98,10 +98,7 @@ class EmbeddedSql:
             known_tables=self._catalogue.tables,
             parameters=bound.types,
         )
-        known = translated.columns
-        names = tuple(column.name for column in known) if known is not None else None
-        return Prepared(translated.sql, bound.values, translated.tables, names)
-
+        return Prepared(translated.sql, bound.values, translated.tables, translated.columns)
 
     def close(self) -> None:
         """End the engine."""
