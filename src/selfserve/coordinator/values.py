@@ -20,6 +20,7 @@ from selfserve.core.sql.sql_types import SqlType, parse_type
 Convert = Callable[[object], object]
 """Of a value that is not null."""
 
+_TO_THE_MICROSECOND = len("2026-01-31 01:02:03.123456")
 _DAYS = re.compile(r"(-?)(\d+) (\d+):(\d+):(\d+)\.(\d+)")
 
 
@@ -78,7 +79,10 @@ def _to_time_with_zone(value: object) -> time:
 
 
 def _to_timestamp(value: object) -> datetime:
-    text, fraction = _fraction(str(value))
+    text = str(value)
+    if len(text) <= _TO_THE_MICROSECOND:
+        return datetime.fromisoformat(text)  # as most are: the quick way
+    text, fraction = _fraction(text)
     return datetime.fromisoformat(text) + fraction
 
 
