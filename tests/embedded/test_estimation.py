@@ -4,78 +4,25 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import duckdb
 import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from selfserve.core.sql.estimate import Estimate
-from selfserve.core.sql.estimate_pace import Pace
-from selfserve.core.sql.estimate_plan import Scan
-from selfserve.core.sql.tables import FileFormat, Partition, Table, TableColumn
+from parquet_house import FILMS, HERE, House, chunk_bytes
+from selfserve.core.sql.tables import FileFormat, Partition, TableColumn
 from selfserve.embedded.estimation import Estimator
-from selfserve.embedded.files import DataFile, FolderFiles
+from selfserve.embedded.files import DataFile
 from selfserve.embedded.footers import (
     FOOTER_READ,
-    BrokenFooterError,
     Footers,
-    parse_footer,
     read_local_range,
-    share_of,
 )
 from selfserve.errors import AwsError
-
-FILMS = Table(
-    schema="lake",
-    name="films",
-    columns=(
-        TableColumn("id", "bigint"),
-        TableColumn("title", "varchar"),
-        TableColumn("added", "date"),
-    ),
-    location="s3://lake/films",
-)
-HERE = Pace.of_this_machine(2)
-_COLUMNS = "i AS id, 'x' || i AS title"
-
-
-class House:
-    """A lake in a folder."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        (folder / "films").mkdir()
-        self.reads: list[tuple[str, int, int]] = []
-        self.files = FolderFiles(lambda uri: folder / uri.removeprefix("s3://lake/"))
-        self.footers = Footers(self.read_range)
-
-    def read_range(self, path: str, start: int, length: int) -> bytes:
-        self.reads.append((path, start, length))
-        return read_local_range(path, start, length)
-
-    def write(
-        self, name: str, rows: int = 1_000, columns: str = "i AS id, 'x' || i AS title"
-    ) -> Path:
-        path = self.folder / name
-        path.parent.mkdir(exist_ok=True)
-        duckdb.execute(f"COPY (SELECT {columns} FROM range({rows}) t(i)) TO '{path}'")  # noqa: S608
-        return path
-
-    def estimate(
-        self, sql: str = "SELECT sum(id) FROM lake.films", table: Table = FILMS, most: int = 500
-    ) -> Estimate:
-        estimator = Estimator(self.files, self.footers, most_footers=most)
-        return estimator.estimate(sql, [table], pace=HERE)
 
 
 @pytest.fixture
 def house(tmp_path: Path) -> House:
     return House(tmp_path)
-
-
-def chunk_bytes(path: Path, column: int) -> int:
-    size: int = parquet.read_metadata(path).row_group(0).column(column).total_compressed_size
-    return size
 
 
 def test_a_column_costs_its_chunks_and_the_footer(house: House) -> None:
@@ -94,27 +41,6 @@ def test_a_count_reads_only_footers(house: House) -> None:
     assert house.estimate("SELECT count(*) FROM lake.films").bytes == 2 * FOOTER_READ
 
 
-@pytest.mark.parametrize(
-    ("size", "kib"),
-    [
-        (2_400_411, 16),
-        (11_521_287, 16),
-        (21_602_453, 32),
-        (48_005_083, 64),
-        (96_009_757, 128),
-        (216_021_840, 256),
-        (4_000_000_000, 256),
-    ],
-)
-def test_the_first_read_of_a_file_grows_with_it_as_the_engine_does(
-    size: int, kib: int, house: House
-) -> None:
-    footer = parquet.read_metadata(house.write("films/a.parquet"))
-    counting = Scan(FILMS, (), (), ())
-
-    assert share_of(footer, counting, size).bytes == kib * 1024
-
-
 def test_a_column_that_a_file_does_not_have_costs_nothing(house: House) -> None:
     house.write("films/a.parquet", rows=50_000)
 
@@ -131,43 +57,6 @@ def test_columns_are_found_whatever_their_case_is_in_the_file(house: House) -> N
 
     assert estimate.bytes == FOOTER_READ + chunk_bytes(path, 0)
     assert house.estimate("SELECT sum(id) FROM lake.films WHERE id > 60000").bytes == FOOTER_READ
-
-
-def test_footers_are_read_once_for_each_version_of_a_file(house: House) -> None:
-    house.write("films/a.parquet")
-    changing = house.write("films/b.parquet")
-    house.estimate()
-    house.estimate()
-
-    assert len(house.reads) == 2
-
-    changing.unlink()
-    house.write("films/b.parquet", rows=2_000)
-
-    assert house.estimate().rows == 3_000
-    assert len(house.reads) == 3
-
-
-def test_only_the_end_of_a_file_is_read(house: House) -> None:
-    path = house.write("films/a.parquet", rows=200_000)
-
-    house.estimate()
-
-    ((_, start, length),) = house.reads
-    assert start + length == path.stat().st_size
-    assert length <= 64 * 1024
-
-
-def test_a_footer_longer_than_the_first_read_is_read_whole(house: House) -> None:
-    wide = ", ".join(f"i + {n} AS a_column_with_quite_a_long_name_{n}" for n in range(800))
-    path = house.write("films/a.parquet", columns=f"i AS id, {wide}")
-    footer_bytes = parquet.read_metadata(path).serialized_size + 8
-    assert footer_bytes > 64 * 1024
-
-    estimate = house.estimate("SELECT count(*) FROM lake.films")
-
-    assert estimate.bytes == FOOTER_READ + footer_bytes
-    assert estimate.rows == 1_000
 
 
 @pytest.mark.parametrize(
@@ -216,24 +105,6 @@ def test_a_file_that_may_not_be_read_is_tried_again_the_next_time(house: House) 
     )
     is_allowed = True
     assert house.estimate().notes == ()
-
-
-def test_a_file_that_has_gone_meanwhile_is_named(tmp_path: Path) -> None:
-    gone = DataFile(str(tmp_path / "gone.parquet"), 1_000, "1")
-
-    (footer,) = Footers().read([gone])
-
-    assert "gone.parquet cannot be read: No such file or directory." in str(footer)
-
-
-def test_a_broken_footer_is_an_error_with_a_way_out(tmp_path: Path) -> None:
-    path = tmp_path / "x.parquet"
-    path.write_text("id,title\n1,one\n")
-
-    with pytest.raises(BrokenFooterError, match=r"x\.parquet is not a Parquet file") as broken:
-        parse_footer(DataFile(str(path), 15, "1"), read_local_range)
-
-    assert "Move it out" in broken.value.hint
 
 
 def test_of_very_many_files_some_are_looked_into(house: House) -> None:

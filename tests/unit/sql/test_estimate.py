@@ -71,8 +71,18 @@ def test_nothing_is_paid_on_this_machine() -> None:
     assert estimate.is_free
     assert estimate.cost_low is None
     assert to_total(estimate) == (
-        "Reads about 2.0 GB, 6.0 M rows; takes an estimated 10 s to 1m 41s, "
+        "Reads about 2.0 GB, 6.0 M rows; takes an estimated 4.1 s to 34 s, "
         "costs nothing on this machine."
+    )
+
+
+def test_reading_s3_from_here_takes_the_network_and_may_cost_what_leaves_aws() -> None:
+    estimate = to_estimate([scan()], Pace.of_this_machine(2, from_s3=True))
+
+    assert not estimate.is_free
+    assert to_total(estimate) == (
+        "Reads about 2.0 GB, 6.0 M rows; takes an estimated 16 s to 13m 21s, "
+        "$0.0000 to $0.1800 for what leaves AWS."
     )
 
 

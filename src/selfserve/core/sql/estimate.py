@@ -45,7 +45,9 @@ class Estimate:
     cost_low: Decimal | None
     cost_high: Decimal | None
     is_free: bool
-    """On this machine."""
+    """On this machine, with its own files."""
+    over_internet: bool = False
+    """The cost is that of bytes leaving AWS, not of a cluster."""
     notes: tuple[str, ...]
 
 
@@ -64,6 +66,7 @@ def to_estimate(scans: Sequence[ScanEstimate], pace: Pace) -> Estimate:
         cost_low=cost_low,
         cost_high=cost_high,
         is_free=pace.is_free,
+        over_internet=pace.over_internet,
         notes=tuple(dict.fromkeys(note for scan in scans for note in _notes(scan))),
     )
 

@@ -13,20 +13,36 @@ from selfserve.core.launch import LaunchSpec, NodeRole
 from selfserve.core.run import HourlyCost
 from selfserve.core.sql.engines import Engine
 
-_FAST = 100_000_000
-"""Bytes of Parquet a second and vCPU: decompress and decode a few plain columns. On one core of
-our machine DuckDB does 60 to 250 MB/s of TPC-H's columns (benchmarks/sql_estimate.py)."""
-_SLOW = 10_000_000
-"""The same where joins, sorts and strings weigh in: TPC-H's heavier queries take 5 to 10 times
-the time of a plain scan of what they read."""
-_OVERHEAD_S: dict[Engine | None, tuple[float, float]] = {
-    None: (0.1, 1.0),  # the embedded engine: open the files
-    Engine.TRINO: (0.5, 5.0),  # plan, list files, start splits
-    Engine.PRESTO: (0.5, 5.0),
-    Engine.SPARK: (20.0, 90.0),  # a step: EMR starts it within seconds, then YARN, then Spark
-    Engine.HIVE: (20.0, 120.0),  # the same, and a Tez application
+
+@dataclass(frozen=True, slots=True)
+class _Speed:
+    """Bytes as stored, a second and vCPU, and seconds before and after; from best to worst."""
+
+    fast: int
+    slow: int
+    starts_fast_s: float
+    starts_slow_s: float
+
+
+_SPEEDS: dict[Engine | None, _Speed] = {
+    # The embedded engine, from files of this machine: TPC-H's 22 queries at scale factor 0.5
+    # came to 32 to 245 MB for each second of CPU time, on the machine that we develop on.
+    None: _Speed(250_000_000, 30_000_000, 0.1, 1.0),
+    # Not measured, but assumed: a vCPU is half a core, and Java decodes more slowly. To plan,
+    # list files and start splits takes a few seconds.
+    Engine.TRINO: _Speed(100_000_000, 10_000_000, 0.5, 5.0),
+    Engine.PRESTO: _Speed(100_000_000, 10_000_000, 0.5, 5.0),
+    # Likewise; and they are steps: EMR starts them within seconds, then come YARN's containers.
+    Engine.SPARK: _Speed(50_000_000, 5_000_000, 20.0, 90.0),
+    Engine.HIVE: _Speed(50_000_000, 5_000_000, 20.0, 120.0),
 }
+_INTERNET = (125_000_000, 2_500_000)
+"""Bytes a second from S3 to a laptop, however many cores it has: from 1 Gbit/s to 20 Mbit/s."""
+_INTERNET_PRICE = Decimal("0.09")
+"""$ per GB that leaves AWS for the internet: us-east-1, the first 10 TB of a month; the first
+100 GB are free, as is reading from inside the region. https://aws.amazon.com/s3/pricing/"""
 _HOUR_S = 3600
+_SMALLEST = Decimal("0.0001")  # of a $
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +54,18 @@ class Pace:
     """Of all workers at the cluster's least size; None: not known."""
     vcpus_high: int | None
     hourly_cost: HourlyCost | None = None
+    over_internet: bool = False
+    """This machine reads files that are in S3."""
 
     @property
     def is_free(self) -> bool:
         """Whether nobody is paid: nothing but this machine is used."""
-        return self.engine is None
+        return self.engine is None and not self.over_internet
 
     @classmethod
-    def of_this_machine(cls, vcpus: int) -> "Pace":
-        """The embedded engine with this many cores."""
-        return cls(None, vcpus, vcpus)
+    def of_this_machine(cls, vcpus: int, *, from_s3: bool = False) -> "Pace":
+        """The embedded engine with this many cores; `from_s3`: over the internet."""
+        return cls(None, vcpus, vcpus, over_internet=from_s3)
 
     @classmethod
     def of_cluster(
@@ -81,11 +99,13 @@ def seconds_for(amount: int, pace: Pace) -> tuple[float | None, float | None]:
 
 
 def cost_of(amount: int, pace: Pace) -> tuple[Decimal | None, Decimal | None]:
-    """What the whole cluster costs meanwhile, from low to high, whoever else uses it.
+    """What the whole cluster costs meanwhile, whoever else uses it; or what leaving AWS costs.
 
     Twice as many workers take half the time at twice the rate, so each size has its own
     time and rate; the low end is the cheapest of the two sizes, the high end the dearest.
     """
+    if pace.over_internet:
+        return Decimal(0), (amount * _INTERNET_PRICE / 1_000_000_000).quantize(_SMALLEST)
     if pace.hourly_cost is None or pace.vcpus_low is None or pace.vcpus_high is None:
         return None, None
     sizes = (pace.vcpus_low, pace.hourly_cost.low), (pace.vcpus_high, pace.hourly_cost.high)
@@ -96,12 +116,16 @@ def cost_of(amount: int, pace: Pace) -> tuple[Decimal | None, Decimal | None]:
 
 
 def _fast(amount: int, pace: Pace, vcpus: int) -> float:
-    return _OVERHEAD_S[pace.engine][0] + amount / (_FAST * vcpus)
+    speed = _SPEEDS[pace.engine]
+    network_s = amount / _INTERNET[0] if pace.over_internet else 0.0
+    return speed.starts_fast_s + max(network_s, amount / (speed.fast * vcpus))
 
 
 def _slow(amount: int, pace: Pace, vcpus: int) -> float:
-    return _OVERHEAD_S[pace.engine][1] + amount / (_SLOW * vcpus)
+    speed = _SPEEDS[pace.engine]
+    network_s = amount / _INTERNET[1] if pace.over_internet else 0.0
+    return speed.starts_slow_s + max(network_s, amount / (speed.slow * vcpus))
 
 
 def _money(seconds: float, hourly: Decimal) -> Decimal:
-    return (Decimal(seconds) * hourly / _HOUR_S).quantize(Decimal("0.0001"))
+    return (Decimal(seconds) * hourly / _HOUR_S).quantize(_SMALLEST)

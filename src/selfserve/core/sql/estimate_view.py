@@ -59,7 +59,8 @@ def _cost(estimate: Estimate) -> str:
         return "costs nothing on this machine"
     if estimate.cost_low is None or estimate.cost_high is None:
         return "at a cost that is not known"
-    return f"${estimate.cost_low:.4f} to ${estimate.cost_high:.4f} of the cluster"
+    what = "for what leaves AWS" if estimate.over_internet else "of the cluster"
+    return f"${estimate.cost_low:.4f} to ${estimate.cost_high:.4f} {what}"
 
 
 def _to_json(scan: ScanEstimate) -> Json:
