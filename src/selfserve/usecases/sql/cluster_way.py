@@ -110,7 +110,12 @@ class CoordinatorWay(_ClusterWay):
         held = take_hold(self._target, self._live.cluster.id, wish.query_id)
         try:
             coordinator = replace(self._connected(), schema=request.schema)
-            yield open_answer(coordinator, text, values)
+            answer = open_answer(coordinator, text, values)
+            try:
+                yield answer
+            finally:
+                answer.cancel()  # nothing, if it is over
+            self._coordinator = answer.next_coordinator()  # with what SET SESSION has set
         finally:
             if held is not None:
                 let_go(self._target, held)
@@ -120,6 +125,7 @@ class CoordinatorWay(_ClusterWay):
             from selfserve.aws.session import make_clients
             from selfserve.backends.emr.primary_node import find_primary_node
             from selfserve.coordinator.connection import Coordinator
+            from selfserve.coordinator.readiness import wait_until_ready
             from selfserve.coordinator.tunnel import open_tunnel
 
             clients = make_clients(self._target.region)
@@ -128,13 +134,15 @@ class CoordinatorWay(_ClusterWay):
                 open_tunnel(clients, node, cache=self._target.cache / "ssh")
             )
             applications = {name.casefold() for name in self._live.cluster.applications}
-            self._coordinator = Coordinator(
+            coordinator = Coordinator(
                 url=url,
                 user=self._target.user,
                 cluster=self._live.name,
                 engine=self._live.engine,
                 presto_headers="prestosql" in applications,
             )
+            wait_until_ready(coordinator)  # a tunnel leads there before anybody listens
+            self._coordinator = coordinator
         return self._coordinator
 
 
