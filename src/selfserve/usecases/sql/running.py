@@ -118,14 +118,15 @@ def _run(
         with way as started:
             try:
                 done = work(started)
-            except KeyboardInterrupt as interrupt:
-                _cancel(answer_of(started))
-                raise _interrupted(begun.record) from interrupt
-            except BrokenPipeError:  # whoever read the rows has left
+            except (KeyboardInterrupt, BrokenPipeError):  # or whoever read the rows has left
                 _cancel(answer_of(started))
                 raise
+    except KeyboardInterrupt as interrupt:
+        error = _interrupted(begun.record)
+        _end_badly(session, begun, error)
+        raise error from interrupt
     except BaseException as error:
-        _end(session, begun.facts, _failed(begun.record, error))
+        _end_badly(session, begun, error)
         raise
     return _end(session, begun.facts, replace(done, state=QueryState.FINISHED))
 
@@ -177,10 +178,15 @@ def _shown(parameters: "Mapping[str, Parameter]") -> dict[str, tuple[str, str]]:
 
 
 def _failed(record: QueryRecord, error: BaseException) -> QueryRecord:
-    is_stopped = isinstance(error, InterruptedByUserError | KeyboardInterrupt | BrokenPipeError)
+    is_stopped = isinstance(error, InterruptedByUserError | BrokenPipeError)
     state = QueryState.CANCELLED if is_stopped else QueryState.FAILED
     said = str(error) or type(error).__name__
     return replace(record, state=state, error=said)
+
+
+def _end_badly(session: SqlSession, begun: _Begun, error: BaseException) -> None:
+    with suppress(SelfserveError):  # what went wrong before is what the user has to hear of
+        _end(session, begun.facts, _failed(begun.record, error))
 
 
 def _end(session: SqlSession, facts: Facts, record: QueryRecord) -> QueryRecord:
