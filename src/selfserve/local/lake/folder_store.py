@@ -59,10 +59,11 @@ class FolderStore:
     def list_folders(self, prefix: str, *, after: str = "") -> list[str]:
         """Folders right below `prefix`; see `ObjectStore.list_folders`."""
         try:
-            names = sorted(e.name for e in os.scandir(self.path_of(prefix)) if e.is_dir())
+            with os.scandir(self.path_of(prefix)) as entries:
+                folders = [f"{prefix}{entry.name}/" for entry in entries if entry.is_dir()]
         except (FileNotFoundError, NotADirectoryError):
             return []
-        return [folder for name in names if (folder := f"{prefix}{name}/") > after]
+        return sorted(folder for folder in folders if folder > after)
 
     def _move(self, draft: Path, key: str) -> None:
         path = self.path_of(key)

@@ -1,7 +1,8 @@
 """The book of queries: a record in S3 of each, and the rows of those that are not too large."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
 from pathlib import Path
 from typing import Protocol
 
@@ -75,7 +76,11 @@ class QueryBook:
         """Records that are younger than `since`, newest first; of other versions none."""
         earliest = _BEFORE_ALL if now is None else now - min(since, now - _BEFORE_ALL)
         folders = self.store.list_folders(QUERIES, after=f"{QUERIES}q-{earliest:%Y%m%d-%H%M%S}")
-        for query_id in sorted(_ids(folders), reverse=True):
+        for _, same in groupby(sorted(_ids(folders), reverse=True), key=_second_of):
+            yield from sorted(self._readable(same), key=lambda found: found.created, reverse=True)
+
+    def _readable(self, query_ids: Iterable[str]) -> Iterator[QueryRecord]:
+        for query_id in query_ids:
             try:
                 record = self._load(query_id)
             except BadInputError:  # one of a later version must not hide all others
@@ -118,3 +123,8 @@ class QueryBook:
 def _ids(folders: Sequence[str]) -> list[str]:
     names = (folder.rstrip("/").rpartition("/")[2] for folder in folders)
     return [name for name in names if is_query_id(name)]
+
+
+def _second_of(query_id: str) -> str:
+    """When it began, as far as the id says; what follows is random."""
+    return query_id.rpartition("-")[0]
