@@ -11,7 +11,7 @@ def open_catalogue(target: Target) -> TableCatalogue:
         from selfserve.local.sql.tables import LocalTables
 
         return LocalTables(local_home())
-    from selfserve.aws.glue import GlueCatalogue
+    from selfserve.aws.glue import GlueTables
     from selfserve.aws.session import make_clients
 
-    return GlueCatalogue(make_clients(target.region).glue)
+    return GlueTables(make_clients(target.region).glue)

@@ -112,10 +112,10 @@ class LaptopWay:
 
 def open_laptop(target: Target, facts: Facts) -> LaptopWay:
     """The embedded engine over the tables of an AWS target."""
-    from selfserve.aws.glue import GlueCatalogue
+    from selfserve.aws.glue import GlueTables
 
     clients = make_clients(target.region)
-    return LaptopWay(target, facts, GlueCatalogue(clients.glue), clients)
+    return LaptopWay(target, facts, GlueTables(clients.glue), clients)
 
 
 def let_read_s3(connection: "duckdb.DuckDBPyConnection", *, clients: Clients) -> None:
