@@ -133,7 +133,7 @@ def _from_unixtime(call: Call) -> Value:
     if len(call.arguments) != 1:
         raise unsupported("from_unixtime with a zone")
     seconds = coerced(_numeric(call), DOUBLE)
-    sql = f"make_timestamptz(CAST(round({seconds.sql} * 1000) AS BIGINT) * 1000)"
+    sql = f"make_timestamptz(CAST(floor({seconds.sql} * 1000 + 0.5) AS BIGINT) * 1000)"
     return Value(sql, TIMESTAMP_TZ)
 
 

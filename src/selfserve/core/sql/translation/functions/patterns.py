@@ -24,6 +24,7 @@ _SAFE = re.compile(
     )*""",
     re.VERBOSE,
 )
+_PIECES = re.compile(r"\[\^?(?:\\.|[^\]\\])*\]|\\.")
 _ASCII_ONLY = re.compile(r"\\[dDwWs]")
 
 
@@ -35,8 +36,17 @@ def _pattern(call: Call, *, end: bool) -> str:
     body = text.removesuffix("$") if end and not text.endswith("\\$") else text
     if not _SAFE.fullmatch(body) or not _compiles(body):
         raise unsupported(f"{call.name} with the pattern {text!r}")
+    ours = _PIECES.sub(_with_vertical_tab, body)
     # Java's $ stands before a last line break, too
-    return body if body == text else f"{body}\\n?\\z" if "|" not in body else f"(?:{body})\\n?\\z"
+    return ours if body == text else f"{ours}\\n?\\z"
+
+
+def _with_vertical_tab(found: re.Match[str]) -> str:
+    """Java counts the vertical tab as a space, RE2 does not."""
+    piece = found[0]
+    if piece.startswith("["):
+        return piece.replace("\\s", "\\s\\x0b")
+    return {"\\s": "[\\s\\x0b]", "\\S": "[^\\s\\x0b]"}.get(piece, piece)
 
 
 def _compiles(pattern: str) -> bool:

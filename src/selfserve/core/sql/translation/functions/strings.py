@@ -38,16 +38,20 @@ def _text(call: Call, value: Value) -> Value:
     return coerced(value, value.type if value.type.base == "varchar" else VARCHAR)
 
 
-def _ascii_cased(function: str) -> FunctionRule:
-    """Upper and lower case; a letter that the engines change differently fails."""
+def _lower(call: Call) -> Value:
+    value = _text(call, call.some(1)[0])
+    return Value(f"lower({value.sql})", value.type)
 
-    def rule(call: Call) -> Value:
-        value = _text(call, call.some(1)[0])
-        if value.constant is not None and not str(value.constant).isascii():
-            raise unsupported(f"{call.name} of letters beyond ASCII in a literal")
-        return Value(f"{function}({value.sql})", value.type)
 
-    return rule
+def _upper(call: Call) -> Value:
+    """Each letter by itself, as Java does; DuckDB makes another letter of ß, and only of ß."""
+    value = _text(call, call.some(1)[0])
+    sql = f"upper({value.sql})"
+    if value.constant is not None and "ß" not in str(value.constant):
+        return Value(sql, value.type)
+    pieces = f"list_transform(string_split({value.sql}, 'ß'), lambda piece: upper(piece))"
+    rest = f"array_to_string({pieces}, 'ß')"
+    return Value(f"(CASE WHEN contains({value.sql}, 'ß') THEN {rest} ELSE {sql} END)", value.type)
 
 
 def substring(call: Call, value: Value, start: Value, length: Value | None) -> Value:
@@ -157,8 +161,8 @@ def _codepoint(call: Call) -> Value:
 
 
 STRINGS: dict[str, FunctionRule] = {
-    "upper": _ascii_cased("upper"),
-    "lower": _ascii_cased("lower"),
+    "upper": _upper,
+    "lower": _lower,
     "length": by_signatures(signature("varchar", "bigint", "length({0})")),
     "substr": _substr,
     "substring": _substr,
