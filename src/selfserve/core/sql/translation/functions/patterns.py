@@ -17,7 +17,7 @@ _SAFE = re.compile(
     r"""(?:
       [^\\\[\](){}|^$*+?.]                    # a character
     | \\[^A-Za-z0-9]                          # an escaped sign
-    | \\[dDwWstn]                             # a class
+    | \\[dDwWsStn]                            # a class
     | \[\^?(?:[^\\\[\]&^-]|\\[^A-Za-z0-9]|\\[dws])(?:[^\\\[\]&^]|\\[^A-Za-z0-9]|\\[dws])*\]
     | \((?:\?:)? | \) | \| | \^ | \.
     | (?<!\()[*+?](?![+])\?? | \{\d+(?:,\d*)?\}(?![+])\??
@@ -25,7 +25,7 @@ _SAFE = re.compile(
     re.VERBOSE,
 )
 _PIECES = re.compile(r"\[\^?(?:\\.|[^\]\\])*\]|\\.")
-_ASCII_ONLY = re.compile(r"\\[dDwWs]")
+_ASCII_ONLY = re.compile(r"\\[dDwWsS]")
 
 
 def _pattern(call: Call, *, end: bool) -> str:
