@@ -1,14 +1,19 @@
 """The rows of a query that was run before: read again, not computed again."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
 
 from selfserve.core.sql.answers import Column, Figures, Progress, Row
 from selfserve.core.sql.records import QueryRecord, QueryState, rows_key
 from selfserve.errors import BadInputError, NotFoundError
 from selfserve.usecases.sql.book import QueryBook
+from selfserve.usecases.sql.kept_values import from_text
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _BATCH_ROWS = 20_000
 
@@ -25,12 +30,10 @@ class KeptAnswer:
         """All rows, in their order."""
         from pyarrow.parquet import ParquetFile
 
-        from selfserve.embedded.rows import to_rows
-
         with ParquetFile(self._path) as file:
             for batch in file.iter_batches(_BATCH_ROWS):
                 self._rows += batch.num_rows
-                yield to_rows(batch, self.columns)
+                yield _to_rows(batch, self.columns)
 
     def progress(self) -> Progress:
         """How many rows were read."""
@@ -42,6 +45,32 @@ class KeptAnswer:
 
     def cancel(self) -> None:
         """Nothing is at work."""
+
+
+def _to_rows(batch: "pa.RecordBatch", columns: Sequence[Column]) -> Sequence[Row]:
+    """What is text in the file is no more than that to `embedded.rows`."""
+    import pyarrow as pa
+
+    from selfserve.embedded.rows import to_rows
+
+    texts = [pa.types.is_string(field.type) for field in batch.schema]
+    stored = [
+        Column(column.name, "varchar") if is_text else column
+        for column, is_text in zip(columns, texts, strict=True)
+    ]
+    rows = to_rows(batch, stored)
+    converts = [
+        from_text(column.type) if is_text else None
+        for column, is_text in zip(columns, texts, strict=True)
+    ]
+    if not any(converts):
+        return rows
+    return [tuple(map(_converted, row, converts)) for row in rows]
+
+
+# Any: a text where there is something to convert it with.
+def _converted(value: Any, convert: Callable[[str], object] | None) -> object:  # noqa: ANN401
+    return value if value is None or convert is None else convert(value)
 
 
 @contextmanager
@@ -83,7 +112,8 @@ def _refuse_without_rows(record: QueryRecord) -> None:
             hint=f"Read them there, or run it again: {_again(record)}",
         )
     raise BadInputError(
-        f"The rows of query {record.query_id} were not kept: there were none, or too many.",
+        f"The rows of query {record.query_id} were not kept: there were none, too many, or "
+        "some that no file can hold.",
         hint=f"{_again(record)} --out FILE",
     )
 
