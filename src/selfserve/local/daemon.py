@@ -9,6 +9,7 @@ import fcntl
 import json
 import logging
 import os
+import signal
 import socket
 import sys
 import threading
@@ -182,6 +183,8 @@ def main() -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
     home = Home(chosen.home)
+    # Uvicorn raises the signal that has stopped it once more: nobody would clean up after it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     idle_exit_s = float(os.environ.get("SELFSERVE_LOCAL_IDLE_EXIT_S", IDLE_EXIT_S))
     try:
         home.make()

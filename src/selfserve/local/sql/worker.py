@@ -10,6 +10,7 @@ import json
 import logging
 import os
 import shutil
+import signal
 import socket
 import sys
 import threading
@@ -100,6 +101,18 @@ def _warm_up(sql: EmbeddedSql) -> None:
                 _log.info("ready: %s", rows)
 
 
+def _has_daemon(home: Home) -> bool:
+    """Whether the home's daemon runs; one that was killed leaves its file behind."""
+    daemon = home.read_daemon()
+    if daemon is None:
+        return False
+    try:
+        os.kill(daemon.pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
 def serve(home: Home, *, idle_exit_s: float) -> None:
     """Serve until nobody needs it any more."""
     temp = home.root / "sql-temp"
@@ -116,14 +129,16 @@ def serve(home: Home, *, idle_exit_s: float) -> None:
     )
     _warm_up(sql)
     worker = Worker(home.keys().secret_key, sql)
-    with Listener((_LOOPBACK, 0), backlog=64) as listener:
-        port = listener.address[1]
-        threading.Thread(target=worker.serve, args=(listener,), daemon=True).start()
-        write_private(home.sql_worker, json.dumps({"port": port, "pid": os.getpid()}))
-        while worker.idle_s() < idle_exit_s and home.read_daemon() is not None:
-            time.sleep(_LOOK_S)
-    home.sql_worker.unlink(missing_ok=True)
-    shutil.rmtree(temp, ignore_errors=True)
+    try:
+        with Listener((_LOOPBACK, 0), backlog=64) as listener:
+            port = listener.address[1]
+            threading.Thread(target=worker.serve, args=(listener,), daemon=True).start()
+            write_private(home.sql_worker, json.dumps({"port": port, "pid": os.getpid()}))
+            while worker.idle_s() < idle_exit_s and _has_daemon(home):
+                time.sleep(_LOOK_S)
+    finally:
+        home.sql_worker.unlink(missing_ok=True)
+        shutil.rmtree(temp, ignore_errors=True)
 
 
 def main() -> int:
@@ -132,14 +147,20 @@ def main() -> int:
     parser.add_argument("--home", type=Path, required=True)
     home = Home(parser.parse_args().home)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     idle_exit_s = float(os.environ.get("SELFSERVE_LOCAL_IDLE_EXIT_S", IDLE_EXIT_S))
     try:
         serve(home, idle_exit_s=idle_exit_s)
     except SelfserveError as error:
         _log.error("%s %s", error, error.hint)
         return error.exit_code
+    except SystemExit:  # told to end
+        return 0
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    # Without waiting for threads: a statement that still runs is nobody's any more.
+    code = main()
+    logging.shutdown()
+    os._exit(code)
