@@ -19,6 +19,7 @@ from selfserve.usecases.sql.row_export import RowExport
 from selfserve.usecases.sql.running import SqlSession
 from selfserve.usecases.sql.sink import Sink
 from selfserve.usecases.sql.ways import Facts, Way, Wish
+from targets import SMALL
 
 FACTS = Facts(
     engine=Engine.TRINO,
@@ -28,6 +29,13 @@ FACTS = Facts(
     profile="adhoc-presto",
     hourly_cost=Decimal("7.20"),
 )
+_BY_HAND = SMALL.replace("max: 10}", "max: 10, by: hand}")
+_OLDER = _BY_HAND.replace("spark: 3.5.6", "release: emr-7.10.0")
+TRINO = _BY_HAND.replace("spark: 3.5.6", "trino: 479").replace("[Spark]", "[Hadoop, Trino]")
+PRESTO = _OLDER.replace("[Spark]", "[Hadoop, Presto]")
+NO_ENGINE = _OLDER.replace("[Spark]", "[Hadoop]")
+"""Profiles."""
+
 COLUMNS = (Column("n", "bigint"), Column("name", "varchar"))
 ROWS: tuple[Row, ...] = ((1, "one"), (2, None), (3, "three"))
 

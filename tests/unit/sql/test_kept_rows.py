@@ -72,7 +72,7 @@ VALUES = [
     ("date", date(1, 1, 1)),
     ("time(6)", time(23, 59, 59, 999999)),
     ("time(3) with time zone", time(1, 2, 3, tzinfo=PLUS_TWO)),
-    ("timestamp(3)", datetime.max.replace(microsecond=999000)),
+    ("timestamp(3)", datetime.fromisoformat("9999-12-31 23:59:59.999")),
     ("timestamp(3) with time zone", datetime(2026, 7, 1, 12, tzinfo=BERLIN)),
     ("timestamp(3) with time zone", datetime(2026, 7, 1, 12, tzinfo=PLUS_TWO)),
     ("timestamp(3) with time zone", datetime(2026, 7, 1, 12, tzinfo=UTC)),

@@ -6,9 +6,11 @@ from decimal import Decimal
 from selfserve.core.cluster import Cluster
 from selfserve.core.durations import format_duration
 from selfserve.core.naming import TAG_SHARED
+from selfserve.core.resolve import Resolved
 from selfserve.core.sql.engines import Engine, engine_of
 from selfserve.errors import BadInputError, NotFoundError
 from selfserve.usecases.launches.clusters import list_ours
+from selfserve.usecases.launches.waiting import cluster_failed, wait_for_cluster
 from selfserve.usecases.progress import Note, Report
 from selfserve.usecases.targets.config_file import profiles_folder
 from selfserve.usecases.targets.target import Target
@@ -42,8 +44,10 @@ def find_or_start(target: Target, wanted: str, *, is_profile: bool, report: Repo
             f"Neither a running cluster nor a profile is called {wanted}.",
             hint="See clusters with: selfserve status; profiles with: selfserve profiles",
         )
-    if cluster is None or cluster.state.is_starting:
+    if cluster is None:
         cluster = _start(target, wanted, report)
+    elif cluster.state.is_starting:
+        cluster = _wait(target, cluster, report)
     return _described(target, cluster)
 
 
@@ -51,13 +55,23 @@ def _find(target: Target, wanted: str) -> Cluster | None:
     ours = list_ours(target)
     for name, found in ours:
         if wanted == found.id or (target.user, wanted) == (name.owner, name.name):
-            return target.backend.describe(found.id)
+            cluster = target.backend.describe(found.id)
+            if cluster.state.is_live:  # it may have begun to end since it was listed
+                return cluster
     for name, found in ours:
         if name.profile == wanted and not found.state.is_starting:
             cluster = target.backend.describe(found.id)
-            if cluster.tags.get(TAG_SHARED) == "true":
+            if cluster.state.is_live and cluster.tags.get(TAG_SHARED) == "true":
                 return cluster
     return None
+
+
+def _wait(target: Target, cluster: Cluster, report: Report) -> Cluster:
+    """Somebody starts it already, and asks EC2 for other capacity if it must."""
+    ready = wait_for_cluster(target, cluster.id, lambda state: not state.is_starting, report=report)
+    if not ready.state.takes_steps:
+        raise cluster_failed(ready)
+    return ready
 
 
 def _start(target: Target, profile: str, report: Report) -> Cluster:
@@ -68,11 +82,23 @@ def _start(target: Target, profile: str, report: Report) -> Cluster:
     ends = format_duration(resolved.profile.shutdown.idle)
     report(
         Note(
-            f"No cluster {profile} is up on {target.label}: starting one, which stays for your "
-            f"next statements and ends {ends} after the last."
+            f"No cluster {profile} is up on {target.label}: starting one{_price(target, resolved)},"
+            f" which stays for your next statements and ends {ends} after the last."
         )
     )
     return up(target, resolved, name=profile, report=report).cluster
+
+
+def _price(target: Target, resolved: Resolved) -> str:
+    if target.is_local:
+        return ""
+    from selfserve.usecases.placement.destination_facts import cost_of, render_alone
+
+    cost = cost_of(render_alone(target, resolved))
+    if cost is None:
+        return " (what it costs is not known)"
+    low, high = f"${cost.low:.2f}", f"${cost.high:.2f}"
+    return f" ({low if low == high else f'{low} to {high}'} an hour)"
 
 
 def _described(target: Target, cluster: Cluster) -> LiveCluster:

@@ -96,7 +96,7 @@ def _recall(memory: Path) -> ProfileEngine | None:
             return None
         engine = Engine(facts["engine"]) if facts["engine"] else None
         return ProfileEngine(facts["profile"], engine, facts["version"], facts["release"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None  # a memory that cannot be read is none
 
 
