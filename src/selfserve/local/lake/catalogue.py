@@ -102,6 +102,8 @@ class Catalogue:
             "hive.metastore.warehouse.dir": self._warehouse,
             "hive.metastore.schema.verification": "false",
             "datanucleus.schema.autoCreateAll": "true",
+            # Derby takes seconds to compile a query that names thousands of partitions.
+            "hive.metastore.direct.sql.batch.size": "1000",
         }
 
     def _database_version(self, spark_home: Path) -> str:
