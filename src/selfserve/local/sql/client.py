@@ -114,7 +114,7 @@ class WorkerAnswer:
         self._connection = connection
         self._replies = _Replies(connection)
         self._columns: tuple[Column, ...] | None = None
-        self._progress = Progress("QUEUED")
+        self._progress = Progress("PREPARING")
         self._figures: Figures | None = None
         self._connection.send(ask)
 

@@ -5,6 +5,7 @@ started to find that out.
 """
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
@@ -19,13 +20,20 @@ from selfserve.local.sql.metastore import HiveMetastore
 _T = TypeVar("_T")
 
 
-class LocalTables:
-    """Implements `TableCatalogue`. Methods may be called from any thread."""
+_FRESH_S = 1.0
+"""For so long what was said of a table is taken to be true still. The statements of a script
+look the same tables up again and again; another program's change is seen a second later."""
 
-    def __init__(self, home: Home) -> None:
+
+class LocalTables:
+    """Implements `CatalogueWriter`. Methods may be called from any thread."""
+
+    def __init__(self, home: Home, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._home = home
+        self._monotonic = monotonic
         self._lock = threading.Lock()
         self._metastore: HiveMetastore | None = None
+        self._found: dict[tuple[str, str], tuple[float, Table]] = {}
 
     def schemas(self) -> Sequence[str]:
         """See `TableCatalogue.schemas`."""
@@ -43,7 +51,14 @@ class LocalTables:
         """See `TableCatalogue.find`."""
         if not self._may_have_tables():
             return None
-        return self.ask(lambda metastore: metastore.find(schema, name))
+        now = self._monotonic()
+        looked_at, known = self._found.get((schema, name), (now - _FRESH_S, None))
+        if known is not None and now - looked_at < _FRESH_S:
+            return known
+        found = self.ask(lambda metastore: metastore.find(schema, name))
+        if found is not None:
+            self._found[schema, name] = (now, found)
+        return found
 
     def schema_location(self, schema: str) -> str | None:
         """See `CatalogueWriter.schema_location`."""
@@ -51,19 +66,19 @@ class LocalTables:
 
     def create_schema(self, name: str, location: str = "") -> None:
         """See `CatalogueWriter.create_schema`."""
-        self._connected(None).create_schema(name, location)
+        self._change().create_schema(name, location)
 
     def drop_schema(self, name: str) -> None:
         """See `CatalogueWriter.drop_schema`."""
-        self._connected(None).drop_schema(name)
+        self._change().drop_schema(name)
 
     def create_table(self, table: Table, *, is_managed: bool = True) -> None:
         """See `CatalogueWriter.create_table`."""
-        self._connected(None).create_table(table, is_managed=is_managed)
+        self._change().create_table(table, is_managed=is_managed)
 
     def drop_table(self, schema: str, name: str) -> None:
         """See `CatalogueWriter.drop_table`."""
-        self._connected(None).drop_table(schema, name)
+        self._change().drop_table(schema, name)
 
     def ask(self, question: Callable[[HiveMetastore], _T]) -> _T:
         """Ask the metastore, which is started if need be; once more if it has died since.
@@ -75,6 +90,15 @@ class LocalTables:
             return question(metastore)
         except ClusterFailedError:
             return question(self._connected(metastore))
+
+    def _change(self) -> HiveMetastore:
+        """The metastore, to be told something; what is known may be wrong then.
+
+        A change is asked for once, so it must be one that answers.
+        """
+        self.ask(lambda metastore: metastore.schemas())
+        self._found.clear()
+        return self._connected(None)
 
     def _may_have_tables(self) -> bool:
         return self._metastore is not None or has_catalogue(self._home.root)

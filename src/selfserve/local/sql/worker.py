@@ -29,6 +29,7 @@ from selfserve.embedded.files import FolderFiles
 from selfserve.embedded.footers import Footers, read_local_range
 from selfserve.embedded.sql import EmbeddedSql
 from selfserve.errors import SelfserveError
+from selfserve.local.daemon_client import running
 from selfserve.local.home import Home, write_private
 from selfserve.local.lake.folders import Lake
 from selfserve.local.sql.desk import Desk
@@ -39,6 +40,7 @@ _log = logging.getLogger("selfserve.local.sql")
 
 IDLE_EXIT_S = 900.0
 _LOOK_S = 1.0
+_TOUCH_S = 30.0
 _LOOPBACK = "127.0.0.1"
 
 
@@ -134,8 +136,12 @@ def serve(home: Home, *, idle_exit_s: float) -> None:
             port = listener.address[1]
             threading.Thread(target=worker.serve, args=(listener,), daemon=True).start()
             write_private(home.sql_worker, json.dumps({"port": port, "pid": os.getpid()}))
+            touched = time.monotonic()
             while worker.idle_s() < idle_exit_s and _has_daemon(home):
                 time.sleep(_LOOK_S)
+                if worker.idle_s() < _TOUCH_S < time.monotonic() - touched:
+                    running(home)  # a request, so that the daemon does not take itself for idle
+                    touched = time.monotonic()
     finally:
         home.sql_worker.unlink(missing_ok=True)
         shutil.rmtree(temp, ignore_errors=True)
