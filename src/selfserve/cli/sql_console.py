@@ -13,7 +13,6 @@ from selfserve.core.sql.answers import Figures
 from selfserve.core.sql.requests import DEFAULT_SCHEMA, SqlRequest
 from selfserve.core.sql.result_format import ResultFormat, format_of_name
 from selfserve.core.sql.script import Statement, StatementKind
-from selfserve.core.sql.tables import TableCatalogue
 from selfserve.errors import BadInputError
 from selfserve.usecases.sql.opening import Where, open_session
 from selfserve.usecases.sql.orders import Ready, Script, make_ready
@@ -21,6 +20,7 @@ from selfserve.usecases.sql.running import Order, SqlSession, export_query, show
 from selfserve.usecases.sql.ways import Asked, Export
 
 if TYPE_CHECKING:
+    from selfserve.core.sql.tables import TableCatalogue
     from selfserve.usecases.sql.sink import Sink
 
 
@@ -93,7 +93,7 @@ class Console:
             estimate = self.session.road.chosen_for(request).estimate(request)
             show_estimate(self.this.output, estimate)
 
-    def catalogue(self) -> TableCatalogue:
+    def catalogue(self) -> "TableCatalogue":
         """The tables that statements see."""
         return self.session.road.catalogue()
 

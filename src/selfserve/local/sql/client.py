@@ -11,9 +11,9 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from multiprocessing import AuthenticationError
 from multiprocessing.connection import Client, Connection
+from typing import TYPE_CHECKING
 
 from selfserve.core.sql.answers import Column, Figures, Progress, Row
-from selfserve.core.sql.estimate import Estimate
 from selfserve.errors import ClusterFailedError
 from selfserve.local.home import Home
 from selfserve.local.sql.handshake import prove
@@ -28,6 +28,9 @@ from selfserve.local.sql.messages import (
     Reply,
     Rows,
 )
+
+if TYPE_CHECKING:
+    from selfserve.core.sql.estimate import Estimate
 
 _START_DEADLINE_S = 60.0
 
@@ -90,7 +93,7 @@ def _port_of(home: Home, pid: int) -> int | None:
     return int(said["port"]) if said["pid"] == pid else None
 
 
-def ask_estimate(connection: Connection, ask: AskEstimate) -> Estimate:
+def ask_estimate(connection: Connection, ask: AskEstimate) -> "Estimate":
     """What the worker says that a statement would read.
 
     Raises: what `EmbeddedSql.estimate` raises.

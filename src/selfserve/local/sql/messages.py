@@ -8,15 +8,18 @@ Replies come as lists, so that a short answer is one packet.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from selfserve import errors
 from selfserve.core.sql import problems
 from selfserve.core.sql.answers import Column, Figures, Progress, Row
-from selfserve.core.sql.estimate import Estimate
-from selfserve.core.sql.estimate_pace import Pace
 from selfserve.core.sql.requests import SqlRequest
 from selfserve.core.sql.result_format import ResultFormat
 from selfserve.errors import SelfserveError
+
+if TYPE_CHECKING:  # on the path of the shortest query
+    from selfserve.core.sql.estimate import Estimate
+    from selfserve.core.sql.estimate_pace import Pace
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +47,14 @@ class AskEstimate:
     """Say what this would read and take; run nothing."""
 
     request: SqlRequest
-    pace: Pace
+    pace: "Pace"
 
 
 @dataclass(frozen=True, slots=True)
 class Estimated:
     """What it would read."""
 
-    estimate: Estimate
+    estimate: "Estimate"
 
 
 @dataclass(frozen=True, slots=True)

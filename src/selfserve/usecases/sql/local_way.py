@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from selfserve.core.sql.records import rows_key
 from selfserve.core.sql.requests import SqlRequest
 from selfserve.core.sql.result_format import ResultFormat
-from selfserve.core.sql.tables import TableCatalogue
 from selfserve.local.home import Home, local_home
 from selfserve.local.lake.folder_store import FolderStore
 from selfserve.local.sql.client import WorkerAnswer, ask_estimate, connect
@@ -24,6 +23,7 @@ from selfserve.usecases.sql.ways import Facts, Wish
 if TYPE_CHECKING:
     from selfserve.core.sql.estimate import Estimate
     from selfserve.core.sql.estimate_pace import Pace
+    from selfserve.core.sql.tables import TableCatalogue
 
 _CHUNK_BYTES = 1024 * 1024
 
@@ -70,7 +70,7 @@ class LocalWay:
         del request
         return self
 
-    def catalogue(self) -> TableCatalogue:
+    def catalogue(self) -> "TableCatalogue":
         """See `Way.catalogue`."""
         from selfserve.local.sql.tables import LocalTables
 

@@ -3,15 +3,17 @@
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from selfserve.core.sql.answers import Answer
 from selfserve.core.sql.engines import Engine
-from selfserve.core.sql.estimate import Estimate
-from selfserve.core.sql.requests import SqlRequest
-from selfserve.core.sql.result_format import ResultFormat
-from selfserve.core.sql.tables import TableCatalogue
-from selfserve.usecases.sql.sink import Sink
+
+if TYPE_CHECKING:  # on the path of the shortest query
+    from selfserve.core.sql.estimate import Estimate
+    from selfserve.core.sql.requests import SqlRequest
+    from selfserve.core.sql.result_format import ResultFormat
+    from selfserve.core.sql.tables import TableCatalogue
+    from selfserve.usecases.sql.sink import Sink
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,10 +65,10 @@ class Road(Protocol):
     def facts(self) -> Facts:
         """Who answers; of several, those that speak for all."""
 
-    def chosen_for(self, request: SqlRequest) -> "Way":
+    def chosen_for(self, request: "SqlRequest") -> "Way":
         """The way that this statement takes."""
 
-    def catalogue(self) -> TableCatalogue:
+    def catalogue(self) -> "TableCatalogue":
         """The tables that its statements see."""
 
     def close(self) -> None:
@@ -76,13 +78,13 @@ class Road(Protocol):
 class Way(Road, Protocol):
     """A way to one engine. Raises only `SelfserveError`s."""
 
-    def ask(self, request: SqlRequest, wish: Wish) -> AbstractContextManager[Asked]:
+    def ask(self, request: "SqlRequest", wish: Wish) -> AbstractContextManager[Asked]:
         """Start a statement; what it holds is given back when the block is left."""
 
     def export(
-        self, request: SqlRequest, wish: Wish, result_format: ResultFormat, sink: Sink
+        self, request: "SqlRequest", wish: Wish, result_format: "ResultFormat", sink: "Sink"
     ) -> AbstractContextManager[Export]:
         """Start a query whose rows go to `sink`."""
 
-    def estimate(self, request: SqlRequest) -> Estimate:
+    def estimate(self, request: "SqlRequest") -> "Estimate":
         """What a query would read, take and cost; nothing is run."""
