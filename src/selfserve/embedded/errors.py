@@ -13,6 +13,16 @@ _NO_SPACE = re.compile(
 )
 _FORBIDDEN = re.compile(r"403|Forbidden|AccessDenied|Access Denied", re.IGNORECASE)
 _MEMORY = re.compile(r"Out of Memory", re.IGNORECASE)
+_BROKEN_FILE = re.compile(
+    r"Failed to read file|Malformed JSON|JSON transform error|not utf-8|Invalid unicode|decompress"
+    r"|Thrift|dictionary offset|Corrupt|GZIP|ZSTD|ORC"
+    r"|line of table|Failed to cast value to|but the file has|Expected OBJECT",
+    re.IGNORECASE,
+)
+_ADVICE = re.compile(r"\n(?:Try setting|Possible|\s*file = ).*", re.DOTALL)
+"""How DuckDB's own functions could be called otherwise, which nobody here has called."""
+_CSV = re.compile(r"CSV Error on Line: (\d+)\n(?:Original Line: .*?\n)?(.*)", re.DOTALL)
+_CSV_FILE = re.compile(r"^  file = (.*)$", re.MULTILINE)
 _URL = re.compile(r"(?:https?|s3)://\S+|'[^']+'|\"[^\"]+\"")
 
 
@@ -42,7 +52,7 @@ def cancelled() -> SelfserveError:
 
 def to_selfserve(error: Exception) -> SelfserveError:
     """What one of DuckDB's errors means for its user."""
-    said = _KIND.sub("", _CONTEXT.sub("", str(error))).strip()
+    said = _without_advice(_KIND.sub("", _CONTEXT.sub("", str(error))).strip())
     kind = type(error).__name__
     if kind == "InterruptException":
         return cancelled()
@@ -58,9 +68,20 @@ def to_selfserve(error: Exception) -> SelfserveError:
         )
     if kind == "HTTPException" or (kind == "IOException" and _FORBIDDEN.search(said)):
         return _refused_by_s3(said)
-    return BadInputError(
-        f"The query failed: {said}", hint="Look at the tables' columns: selfserve sql 'describe T'"
-    )
+    hint = "Look at the tables' columns: selfserve sql 'describe T'"
+    if _BROKEN_FILE.search(said):
+        hint = "Look at that file, or move it out of the table's folder."
+    elif kind == "ConversionException":
+        hint = "Let what does not fit be NULL: try_cast(… as …)"
+    return BadInputError(f"The query failed: {said}", hint=hint)
+
+
+def _without_advice(said: str) -> str:
+    if csv := _CSV.search(said):
+        file = _CSV_FILE.search(said)
+        where = f"line {csv[1]} of {file[1]}" if file else f"line {csv[1]}"
+        said = f"{where} cannot be read: {csv[2].strip()}"
+    return _ADVICE.sub("", said).strip()
 
 
 def _refused_by_s3(said: str) -> SelfserveError:

@@ -1,32 +1,35 @@
 """What columns Parquet files have, by their footers, and whether they fit their table.
 
-Trino refuses a file whose column is of another kind than the table says; DuckDB would
-convert it, and give another answer. So every new file is looked at once.
+Every new file is looked at once; see `fitting.py` for why.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from selfserve.core.sql.tables import Table, TableColumn
+from selfserve.core.sql.tables import Table
 from selfserve.embedded.errors import engine_errors
 from selfserve.embedded.files import DataFile
-from selfserve.embedded.types import to_duckdb, to_trino
+from selfserve.embedded.fitting import refuse_misfit
+from selfserve.embedded.types import path_literal, to_trino
 from selfserve.errors import BadInputError
 
 if TYPE_CHECKING:
     import duckdb
 
 FileSchema = Mapping[str, str]
-"""Column in lower case -> DuckDB's type; `NESTED` for arrays, maps and rows."""
+"""Column in lower case -> DuckDB's type."""
 
-NESTED = "NESTED"
 _NOT_PARQUET = ("No magic bytes", "too small to be a Parquet file", "Invalid Parquet")
-_INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT")
-_FLOATS = ("FLOAT", "DOUBLE")
-_TIMES = ("TIMESTAMP", "TIMESTAMP WITH TIME ZONE", "TIMESTAMP_NS", "TIMESTAMP_MS", "TIMESTAMP_S")
-_BYTES = ("VARCHAR", "BLOB")
-_KINDS = (_INTEGERS, _FLOATS, _TIMES, _BYTES)
-_NESTED_IN_TRINO = ("array(", "map(", "row(")
+
+
+class _Node(NamedTuple):
+    """One line of a Parquet schema, which is a tree that is listed parents first."""
+
+    name: str
+    duckdb_type: str | None
+    """None for arrays, maps and rows."""
+    children: int | None
+    logical_type: str | None
 
 
 class FileSchemas:
@@ -34,6 +37,7 @@ class FileSchemas:
 
     def __init__(self) -> None:
         self._known: dict[tuple[str, str], FileSchema] = {}
+        self._nested: dict[tuple[_Node, ...], FileSchema] = {}
 
     def read(
         self, cursor: "duckdb.DuckDBPyConnection", table: Table, files: Sequence[DataFile]
@@ -45,21 +49,42 @@ class FileSchemas:
         """
         new = [file for file in files if (file.path, file.version) not in self._known]
         if new:
-            found = _read_schemas(cursor, table, new)
+            found = _read_nodes(cursor, table, new)
             for file in new:
-                _refuse_misfit(table, file, found[file.path])
-                self._known[file.path, file.version] = found[file.path]
+                schema = self._schema(cursor, file, found[file.path])
+                for column in table.columns:
+                    of_type = schema.get(column.name.lower())
+                    if of_type is not None:
+                        refuse_misfit(table, column, to_trino(of_type), file.path)
+                self._known[file.path, file.version] = schema
         return [self._known[file.path, file.version] for file in files]
 
+    def _schema(
+        self, cursor: "duckdb.DuckDBPyConnection", file: DataFile, nodes: tuple[_Node, ...]
+    ) -> FileSchema:
+        """DuckDB itself is asked for types of nested columns, once for files that are alike."""
+        if all(node.duckdb_type is not None for node in nodes[1:]):
+            return {node.name.lower(): node.duckdb_type or "" for node in nodes[1:]}
+        if nodes not in self._nested:
+            read = f"read_parquet({path_literal(file.path)}, hive_partitioning = false)"
+            with engine_errors():
+                rows = cursor.execute(f"DESCRIBE SELECT * FROM {read}").fetchall()
+            self._nested[nodes] = {row[0].lower(): row[1] for row in rows}
+        return self._nested[nodes]
 
-def _read_schemas(
+
+def _read_nodes(
     cursor: "duckdb.DuckDBPyConnection", table: Table, files: Sequence[DataFile]
-) -> dict[str, FileSchema]:
+) -> dict[str, tuple[_Node, ...]]:
     paths = [file.path for file in files]
-    query = "SELECT file_name, name, duckdb_type, num_children FROM parquet_schema($1)"
+    listed = ", ".join(map(path_literal, paths))
+    query = (
+        "SELECT file_name, name, duckdb_type, num_children, logical_type "
+        f"FROM parquet_schema([{listed}])"
+    )
     try:
         with engine_errors():
-            rows = cursor.execute(query, [paths]).fetchall()
+            rows = cursor.execute(query).fetchall()
     except BadInputError as error:
         if not any(words in str(error) for words in _NOT_PARQUET):
             raise
@@ -68,59 +93,10 @@ def _read_schemas(
             f"Table {table.full_name}: {broken} is not a Parquet file.",
             hint=f"Move it out of the table's folder: {table.location}",
         ) from error
-    by_file: dict[str, list[tuple[str, str | None, int | None]]] = {}
-    for file_name, name, of_type, children in rows:
-        by_file.setdefault(file_name, []).append((name, of_type, children))
-    return {path: _top_level(nodes) for path, nodes in by_file.items()}
-
-
-def _top_level(nodes: Sequence[tuple[str, str | None, int | None]]) -> FileSchema:
-    """The root's own children, of a tree that is listed parents first."""
-    schema: dict[str, str] = {}
-    position = 1
-    while position < len(nodes):
-        name, of_type, _ = nodes[position]
-        end = _end_of_subtree(nodes, position)
-        schema[name.lower()] = NESTED if end > position + 1 or of_type is None else of_type
-        position = end
-    return schema
-
-
-def _end_of_subtree(nodes: Sequence[tuple[str, str | None, int | None]], position: int) -> int:
-    waiting = 1
-    while waiting:
-        waiting += (nodes[position][2] or 0) - 1
-        position += 1
-    return position
-
-
-def _refuse_misfit(table: Table, file: DataFile, schema: FileSchema) -> None:
-    for column in table.columns:
-        found = schema.get(column.name.lower())
-        if found is not None and not fits(found, column):
-            shown = "nested" if found == NESTED else to_trino(found)
-            raise BadInputError(
-                f"Table {table.full_name}: column {column.name} is {column.type}, but {shown} "
-                f"in {file.path}.",
-                hint="Files of two schemas are in one folder: move that file to a folder, and "
-                "a table, of its own.",
-            )
-
-
-def fits(found: str, column: TableColumn) -> bool:
-    """Whether a column of a file can be read as the table's, as Trino would."""
-    if column.type.startswith(_NESTED_IN_TRINO) or found == NESTED:
-        return column.type.startswith(_NESTED_IN_TRINO) == (found == NESTED)
-    wanted = to_duckdb(column.type)
-    if found.startswith("DECIMAL(") and wanted.startswith("DECIMAL("):
-        (precision, scale), (most, wanted_scale) = _digits(found), _digits(wanted)
-        return precision - scale <= most - wanted_scale and scale <= wanted_scale
-    return found == wanted or any(found in kind and wanted in kind for kind in _KINDS)
-
-
-def _digits(decimal: str) -> tuple[int, int]:
-    precision, scale = decimal.removeprefix("DECIMAL(").rstrip(")").split(",")
-    return int(precision), int(scale)
+    by_file: dict[str, list[_Node]] = {}
+    for file_name, *node in rows:
+        by_file.setdefault(file_name, []).append(_Node(*node))
+    return {path: tuple(nodes) for path, nodes in by_file.items()}
 
 
 def differ(schemas: Iterable[FileSchema]) -> bool:

@@ -5,48 +5,60 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from selfserve.core.sql.answers import Column, Row
+from selfserve.core.sql.sql_types import SqlType, parse_type
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_Convert = Callable[[object], object]
+_Convert = Callable[[Any], object]  # each takes what Arrow gives for its type
 
 
 def to_rows(batch: "pa.RecordBatch", columns: Sequence[Column]) -> list[Row]:
     """The rows of a batch; maps are dictionaries, intervals of days and less are timedeltas."""
     values = [
-        _converted(array.to_pylist(), column.type)
+        _converted(array.to_pylist(), parse_type(column.type))
         for array, column in zip(batch.columns, columns, strict=True)
     ]
     return list(zip(*values, strict=True))
 
 
-def _converted(values: list[object], of_type: str) -> list[object]:
+def _converted(values: list[object], of_type: SqlType) -> list[object]:
     convert = _converter(of_type)
     if convert is None:
         return values
     return [None if value is None else convert(value) for value in values]
 
 
-def _converter(of_type: str) -> _Convert | None:
+def _converter(of_type: SqlType) -> _Convert | None:
     """How values of this type become those of `core.sql.answers`; None: they are."""
-    if of_type.startswith("interval"):
+    if of_type.name.startswith("interval"):
         return _to_timedelta
-    return _plain if "map(" in of_type else None
+    inner = [_converter(part) for part in of_type.parts]
+    if of_type.name == "map":
+        return lambda pairs: _to_dictionary(pairs, inner)
+    if of_type.name == "array" and inner[0] is not None:
+        return lambda items: [_inside(item, inner[0]) for item in items]
+    if of_type.name == "row" and any(inner):
+        return lambda row: {
+            name: _inside(value, convert)
+            for (name, value), convert in zip(row.items(), inner, strict=True)
+        }
+    return None
 
 
-def _plain(value: object) -> object:
-    """Arrow gives a map as a list of pairs; inside arrays and rows, too."""
-    if isinstance(value, dict):
-        return {key: _plain(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        if value and all(isinstance(pair, tuple) for pair in value):
-            return {key: _plain(inner) for key, inner in value}
-        return [_plain(inner) for inner in value]
-    return value
+def _to_dictionary(pairs: list[tuple[object, object]], inner: Sequence[_Convert | None]) -> object:
+    """Arrow gives a map as a list of pairs."""
+    of_key, of_value = inner
+    return {_inside(key, of_key): _inside(value, of_value) for key, value in pairs}
+
+
+def _inside(value: object, convert: _Convert | None) -> object:
+    return value if value is None or convert is None else convert(value)
 
 
 def _to_timedelta(value: Any) -> object:  # noqa: ANN401  Arrow's MonthDayNano
+    if isinstance(value, str):  # rows that are kept have it as text: Parquet has no such type
+        return value
     months, days, nanoseconds = value
     if months:
         return f"{months // 12}-{months % 12}"  # Trino's spelling of INTERVAL YEAR TO MONTH

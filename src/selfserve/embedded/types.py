@@ -53,6 +53,7 @@ _TO_DUCKDB = {
     "json": "JSON",
 }
 _DECIMAL = re.compile(r"decimal\((\d+), ?(\d+)\)", re.IGNORECASE)
+_GLOB_SIGNS = re.compile(r"[*?\[]")
 _PARAMETRIZED = re.compile(r"([a-z]+)(?:\((.*)\))?( with time zone)?", re.DOTALL)
 
 
@@ -106,6 +107,11 @@ def text_literal(text: str) -> str:
     """A string between single quotes."""
     escaped = text.replace("'", "''")
     return f"'{escaped}'"
+
+
+def path_literal(path: str) -> str:
+    """A path as DuckDB's readers take it: its `*`, `?` and `[` stand for themselves."""
+    return text_literal(_GLOB_SIGNS.sub(r"[\g<0>]", path))
 
 
 def split_outside(text: str) -> list[str]:

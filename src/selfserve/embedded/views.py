@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 from selfserve.core.sql.tables import FileFormat, Table
 from selfserve.embedded.errors import engine_errors
 from selfserve.embedded.files import FileSource
-from selfserve.embedded.parquet_schemas import FileSchema, FileSchemas
-from selfserve.embedded.relations import Part, orc_name, refuse_unreadable, relation
+from selfserve.embedded.orc_files import OrcFiles, OrcGroup, orc_relation, register
+from selfserve.embedded.parquet_schemas import FileSchemas
+from selfserve.embedded.part import Part
+from selfserve.embedded.relations import no_rows, refuse_unreadable, relation
 from selfserve.embedded.types import quoted
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ class Views:
     def __init__(self, files: FileSource) -> None:
         self._files = files
         self._schemas = FileSchemas()
+        self._orc = OrcFiles()
         self._made: dict[str, tuple[Table, tuple[Part, ...]]] = {}
         self._lock = threading.Lock()
 
@@ -34,11 +37,13 @@ class Views:
         for table in tables:
             refuse_unreadable(table)
             parts = tuple(self._parts(table))
-            if table.format is FileFormat.ORC:
-                _register_orc(cursor, table, parts)
+            groups: Sequence[OrcGroup] = ()
             with self._lock:
+                if table.format is FileFormat.ORC:
+                    groups = self._orc.groups(cursor, table, parts)
+                    register(cursor, groups)
                 if self._made.get(table.full_name) != (table, parts):
-                    self._make(cursor, table, parts)
+                    self._make(cursor, table, self._select(cursor, table, parts, groups))
                     self._made[table.full_name] = (table, parts)
 
     def _parts(self, table: Table) -> Iterable[Part]:
@@ -47,26 +52,22 @@ class Views:
         for partition in table.partitions:
             yield Part(partition, tuple(self._files.list_files(partition.location)))
 
-    def _make(
-        self, cursor: "duckdb.DuckDBPyConnection", table: Table, parts: Sequence[Part]
-    ) -> None:
-        schemas: Sequence[FileSchema] = ()
-        if table.format is FileFormat.PARQUET:
-            files = [file for part in parts for file in part.files]
-            schemas = self._schemas.read(cursor, table, files)
-        select = relation(table, parts, schemas)
+    def _select(
+        self,
+        cursor: "duckdb.DuckDBPyConnection",
+        table: Table,
+        parts: Sequence[Part],
+        groups: Sequence[OrcGroup],
+    ) -> str:
+        if table.format is FileFormat.ORC:
+            return orc_relation(table, groups) if groups else no_rows(table)
+        if table.format is not FileFormat.PARQUET:
+            return relation(table, parts, ())
+        files = [file for part in parts for file in part.files]
+        return relation(table, parts, self._schemas.read(cursor, table, files))
+
+    def _make(self, cursor: "duckdb.DuckDBPyConnection", table: Table, select: str) -> None:
         with engine_errors():
             cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(table.schema)}")
             name = f"{quoted(table.schema)}.{quoted(table.name)}"
             cursor.execute(f"CREATE OR REPLACE VIEW {name} AS {select}")
-
-
-def _register_orc(cursor: "duckdb.DuckDBPyConnection", table: Table, parts: Sequence[Part]) -> None:
-    """DuckDB has no reader of ORC, but it reads what pyarrow reads, with filters pushed down."""
-    import pyarrow.dataset  # noqa: PLC0415  70 ms
-
-    for part in parts:
-        if part.files:
-            paths = [file.path for file in part.files]
-            found = pyarrow.dataset.dataset(paths, format="orc")
-            cursor.register(orc_name(table, part.partition), found)
