@@ -3,6 +3,7 @@
 import csv
 import json
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -76,6 +77,27 @@ def test_a_wrong_statement_gets_its_reason_and_a_hint(
     assert said in done.stderr
     assert " hint: " in done.stderr
     assert done.stdout == ""
+
+
+_HEAVY = ("boto3", "botocore", "duckdb", "http.client", "pyarrow", "pydantic", "sqlglot", "typer")
+_LOADED = f"""
+import atexit, sys
+sys.argv = ["selfserve", "sql", "select 1"]
+atexit.register(lambda: print(*[n for n in {_HEAVY!r} if n in sys.modules], file=sys.stderr))
+from selfserve.cli import main
+main()
+"""  # noqa: S608  a program, with a statement in it
+
+
+def test_the_shortest_command_loads_nothing_heavy_while_the_worker_is_up(sql: Sql) -> None:
+    sql("select 1")
+
+    done = subprocess.run(
+        [sys.executable, "-c", _LOADED], capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 0
+    assert done.stderr.splitlines()[-1] == ""
 
 
 def test_the_shortest_command_fails_the_same(sql: Sql) -> None:
@@ -264,13 +286,15 @@ def test_a_cluster_that_nothing_is_called(sql: Sql) -> None:
 
 def test_a_reader_that_leaves_early_is_no_error(sql: Sql) -> None:
     del sql
-    done = subprocess.run(
-        f"{SELFSERVE} sql 'select x from unnest(sequence(1, 1000000)) t(x)' | head -2",
-        shell=True,  # noqa: S602  the pipe is what is tested
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    statement = "select x from unnest(sequence(1, 1000000)) t(x)"
+    with subprocess.Popen(
+        [SELFSERVE, "sql", statement], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        first = process.stdout.readline()
+        process.stdout.close()
+        said = process.stderr.read()
 
-    assert done.stdout.split() == ["x", "1"]
-    assert "error" not in done.stderr
+    assert first.split() == ["x"]
+    assert "error" not in said
