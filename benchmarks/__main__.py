@@ -2,7 +2,7 @@
 
 import sys
 
-from benchmarks import api, packing, resubmit, runner, sql_estimate, startup, submit, sweep
+from benchmarks import api, packing, resubmit, runner, sql, sql_estimate, startup, submit, sweep
 
 _ALL = {
     "startup": startup.main,
@@ -10,6 +10,7 @@ _ALL = {
     "packing": packing.main,
     "resubmit": resubmit.main,
     "runner": runner.main,
+    "sql": sql.main,
     "sql-estimate": sql_estimate.main,
     "submit": submit.main,
     "sweep": sweep.main,
