@@ -1,7 +1,7 @@
 """The ways to engines on clusters: Trino and Presto by a tunnel, Hive and Spark by steps."""
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -10,6 +10,7 @@ from selfserve.core.sql.estimate import Estimate
 from selfserve.core.sql.requests import SqlRequest
 from selfserve.core.sql.result_format import ResultFormat
 from selfserve.core.sql.tables import TableCatalogue
+from selfserve.errors import ClusterFailedError
 from selfserve.usecases.placement.leases import let_go, take_hold
 from selfserve.usecases.progress import Report
 from selfserve.usecases.sql.live_cluster import LiveCluster, find_or_start
@@ -23,6 +24,8 @@ from selfserve.usecases.targets.target import Target
 if TYPE_CHECKING:
     from selfserve.coordinator.connection import Coordinator
 
+Connect = Callable[[], "AbstractContextManager[Coordinator]"]
+
 
 def open_cluster(
     target: Target, wanted: str, found: ProfileEngine | None, *, report: Report
@@ -33,7 +36,7 @@ def open_cluster(
     """
     live = find_or_start(target, wanted, is_profile=found is not None, report=report)
     if live.engine.has_coordinator:
-        return CoordinatorWay(target, live)
+        return CoordinatorWay(target, live, lambda: _tunnel(target, live))
     return StepWay(target, live, report=report)
 
 
@@ -69,8 +72,10 @@ class _ClusterWay:
 class CoordinatorWay(_ClusterWay):
     """Trino or Presto: one tunnel for all statements, the engine's own protocol through it."""
 
-    def __init__(self, target: Target, live: LiveCluster) -> None:
+    def __init__(self, target: Target, live: LiveCluster, connect: Connect) -> None:
+        """`connect` opens the tunnel, which is done for the first statement."""
         super().__init__(target, live)
+        self._connect = connect
         self._stack = ExitStack()
         self._coordinator: Coordinator | None = None
 
@@ -98,52 +103,73 @@ class CoordinatorWay(_ClusterWay):
 
     def close(self) -> None:
         """See `Way.close`."""
+        self._coordinator = None
         self._stack.close()
 
     @contextmanager
     def _answer(self, request: SqlRequest, wish: Wish) -> Iterator[Answer]:
         """Under a lease: no sweep ends the cluster while the query runs."""
-        from selfserve.coordinator.client import open_answer
         from selfserve.core.sql.binding import bind_positional
 
         text, values = bind_positional(request.text, request.parameters, engine=request.engine)
         held = take_hold(self._target, self._live.cluster.id, wish.query_id)
         try:
-            coordinator = replace(self._connected(), schema=request.schema)
-            answer = open_answer(coordinator, text, values)
-            try:
+            with self._asked(text, values, request.schema) as answer:
                 yield answer
-            finally:
-                answer.cancel()  # nothing, if it is over
-            self._coordinator = answer.next_coordinator()  # with what SET SESSION has set
+        except ClusterFailedError:
+            self.close()  # the next statement of a prompt gets a new tunnel
+            raise
         finally:
             if held is not None:
                 let_go(self._target, held)
 
+    @contextmanager
+    def _asked(self, text: str, values: Sequence[object], schema: str) -> Iterator[Answer]:
+        """What the statement changes of the session, such as SET SESSION does, is for the next."""
+        from selfserve.coordinator.client import open_answer
+
+        answer = open_answer(replace(self._connected(), schema=schema), text, values)
+        try:
+            yield answer
+            self._coordinator = answer.next_coordinator()
+        finally:
+            answer.cancel()  # which does nothing if it was read to its end
+
     def _connected(self) -> "Coordinator":
         if self._coordinator is None:
-            from selfserve.aws.session import make_clients
-            from selfserve.backends.emr.primary_node import find_primary_node
-            from selfserve.coordinator.connection import Coordinator
             from selfserve.coordinator.readiness import wait_until_ready
-            from selfserve.coordinator.tunnel import open_tunnel
 
-            clients = make_clients(self._target.region)
-            node = find_primary_node(clients, self._live.cluster.id)
-            url = self._stack.enter_context(
-                open_tunnel(clients, node, cache=self._target.cache / "ssh")
-            )
-            applications = {name.casefold() for name in self._live.cluster.applications}
-            coordinator = Coordinator(
-                url=url,
-                user=self._target.user,
-                cluster=self._live.name,
-                engine=self._live.engine,
-                presto_headers="prestosql" in applications,
-            )
-            wait_until_ready(coordinator)  # a tunnel leads there before anybody listens
+            coordinator = self._stack.enter_context(self._connect())
+            wait_until_ready(coordinator)
             self._coordinator = coordinator
         return self._coordinator
+
+
+@contextmanager
+def _tunnel(target: Target, live: LiveCluster) -> "Iterator[Coordinator]":
+    """The coordinator at this end of a tunnel, which lasts as long as the block."""
+    from selfserve.aws.session import make_clients
+    from selfserve.backends.emr.primary_node import find_primary_node
+    from selfserve.coordinator.tunnel import open_tunnel
+
+    clients = make_clients(target.region)
+    node = find_primary_node(clients, live.cluster.id)
+    with open_tunnel(clients, node, cache=target.cache / "ssh") as url:
+        yield coordinator_at(url, target, live)
+
+
+def coordinator_at(url: str, target: Target, live: LiveCluster) -> "Coordinator":
+    """The coordinator of the cluster, where a tunnel leads to it."""
+    from selfserve.coordinator.connection import Coordinator
+
+    applications = {name.casefold() for name in live.cluster.applications}
+    return Coordinator(
+        url=url,
+        user=target.user,
+        cluster=live.name,
+        engine=live.engine,
+        presto_headers="prestosql" in applications,
+    )
 
 
 class StepWay(_ClusterWay):
