@@ -57,12 +57,11 @@ def show_query(session: SqlSession, order: Order, show: Callable[[Asked], None])
     record = _begin(session, order, way.facts)
 
     def work(asked: Asked) -> QueryRecord:
-        columns = tuple(asked.columns)
         show(asked)
         figures = asked.figures()
         return replace(
             record,
-            columns=columns,
+            columns=tuple(asked.columns),  # which may wait: `show` tells how far it is
             rows=figures.rows,
             bytes_read=figures.bytes_read,
             is_kept=asked.is_kept,
