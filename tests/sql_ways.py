@@ -144,11 +144,11 @@ class FakeWay:
 
 
 class NoTables:
-    """A catalogue with nothing in it."""
+    """A catalogue whose schemas are empty."""
 
     def schemas(self) -> Sequence[str]:
         """See TableCatalogue."""
-        return ()
+        return ("default", "sales")
 
     def tables(self, schema: str) -> Sequence[str]:
         """See TableCatalogue."""

@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING
 
 from selfserve.aws.s3_files import list_objects, read_range
 from selfserve.aws.session import Clients, make_clients
+from selfserve.core.sql.answers import Answer
 from selfserve.core.sql.estimate import Estimate
 from selfserve.core.sql.estimate_pace import Pace
 from selfserve.core.sql.requests import SqlRequest
 from selfserve.core.sql.result_format import ResultFormat
 from selfserve.core.sql.tables import TableCatalogue
+from selfserve.embedded.answer import EmbeddedAnswer
 from selfserve.embedded.engine import Engine
 from selfserve.embedded.estimation import Estimator
 from selfserve.embedded.files import DataFile, is_hidden
@@ -75,8 +77,10 @@ class LaptopWay:
     @contextmanager
     def ask(self, request: SqlRequest, wish: Wish) -> Iterator[KeepingAnswer]:
         """See `Way.ask`."""
-        answer = self._sql.answer(request)
-        with keeping(answer, self._target.store, wish.query_id) as kept:
+        with (
+            self._answer(request) as answer,
+            keeping(answer, self._target.store, wish.query_id) as kept,
+        ):
             yield kept
 
     @contextmanager
@@ -85,11 +89,12 @@ class LaptopWay:
     ) -> Iterator[RowExport]:
         """See `Way.export`."""
         del wish
-        yield RowExport(self._sql.answer(request), result_format, sink)
+        with self._answer(request) as answer:
+            yield RowExport(answer, result_format, sink)
 
     def estimate(self, request: SqlRequest) -> Estimate:
         """See `Way.estimate`."""
-        return self._sql.estimate(request, Pace.of_this_machine(os.cpu_count() or 1))
+        return self._sql.estimate(request, _pace())
 
     def estimate_at(self, request: SqlRequest, pace: Pace) -> Estimate:
         """What it would take elsewhere."""
@@ -109,6 +114,19 @@ class LaptopWay:
         self._sql.close()
         self._temp.cleanup()
 
+    @contextmanager
+    def _answer(self, request: SqlRequest) -> Iterator[Answer]:
+        answer = self._sql.answer(request)
+        try:
+            yield answer
+        finally:
+            if isinstance(answer, EmbeddedAnswer):
+                answer.close()
+
+
+def _pace() -> Pace:
+    return Pace.of_this_machine(os.cpu_count() or 1, from_s3=True)
+
 
 def open_laptop(target: Target, facts: Facts) -> LaptopWay:
     """The embedded engine over the tables of an AWS target."""
@@ -127,6 +145,8 @@ def let_read_s3(connection: "duckdb.DuckDBPyConnection", *, clients: Clients) ->
 
     folder = package_files("duckdb_extension_httpfs")
     extension = folder / "extensions" / f"v{duckdb.__version__}" / "httpfs.duckdb_extension"
+    # Only what is said here: not the secrets that this user keeps for other programs.
+    connection.execute("SET allow_persistent_secrets = false")
     connection.execute(f"LOAD {text_literal(str(extension))}")
     settings = dict(_secret(clients))
     written = ", ".join(f"{name} {text_literal(value)}" for name, value in settings.items())

@@ -3,14 +3,17 @@
 from collections.abc import Callable
 
 from selfserve.core.quantities import format_size
+from selfserve.core.sql.metadata import answer_metadata
 from selfserve.core.sql.problems import SqlError
 from selfserve.core.sql.requests import SqlRequest
 from selfserve.core.sql.script import StatementKind, split_script
 from selfserve.core.sql.tables import TableCatalogue
-from selfserve.errors import SelfserveError
+from selfserve.errors import InterruptedByUserError, SelfserveError
 from selfserve.usecases.progress import Note, Report
-from selfserve.usecases.sql.laptop import LaptopWay
 from selfserve.usecases.sql.ways import Facts, Way
+
+_LOOKED_UP = {StatementKind.SHOW, StatementKind.DESCRIBE}
+"""What the catalogue answers, without any cluster."""
 
 
 class LaptopFirst:
@@ -18,7 +21,7 @@ class LaptopFirst:
 
     def __init__(
         self,
-        laptop: LaptopWay,
+        laptop: Way,
         open_cluster: Callable[[], Way],
         *,
         most_bytes: int,
@@ -27,6 +30,8 @@ class LaptopFirst:
         self._laptop = laptop
         self._open_cluster = open_cluster
         self._cluster: Way | None = None
+        self._last: tuple[SqlRequest, Way] | None = None
+        """So that a statement is estimated once, however often its way is asked for."""
         self._most_bytes = most_bytes
         self._report = report
 
@@ -41,24 +46,9 @@ class LaptopFirst:
         Raises:
             SqlError: the statement is wrong; no cluster is started to find that out again.
         """
-        kinds = [statement.kind for statement in split_script(request.text, request.engine)]
-        if kinds == [StatementKind.QUERY]:
-            try:
-                amount = self._laptop.estimate(request).bytes
-            except SqlError:
-                raise
-            except SelfserveError as error:
-                self._report(Note(f"Not answered on this machine: {error}"))
-                return self._on_cluster()
-            if amount <= self._most_bytes:
-                self._report(
-                    Note(
-                        "Answered on this machine, by the embedded engine: it reads about "
-                        f"{format_size(amount)}, and {format_size(self._most_bytes)} may be."
-                    )
-                )
-                return self._laptop
-        return self._on_cluster()
+        if self._last is None or self._last[0] is not request:
+            self._last = request, self._choose(request)
+        return self._last[1]
 
     def catalogue(self) -> TableCatalogue:
         """See `Way.catalogue`."""
@@ -69,6 +59,32 @@ class LaptopFirst:
         self._laptop.close()
         if self._cluster is not None:
             self._cluster.close()
+
+    def _choose(self, request: SqlRequest) -> Way:
+        kinds = [statement.kind for statement in split_script(request.text, request.engine)]
+        try:
+            if kinds == [StatementKind.QUERY]:
+                return self._by_size(request)
+            if kinds and set(kinds) <= _LOOKED_UP:
+                answer_metadata(request.text, self._laptop.catalogue(), schema=request.schema)
+                return self._laptop
+        except (SqlError, InterruptedByUserError):
+            raise
+        except SelfserveError as error:
+            self._report(Note(f"Not answered on this machine: {error}"))
+        return self._on_cluster()
+
+    def _by_size(self, request: SqlRequest) -> Way:
+        amount = self._laptop.estimate(request).bytes
+        if amount > self._most_bytes:
+            return self._on_cluster()
+        self._report(
+            Note(
+                "Answered on this machine, by the embedded engine: it reads about "
+                f"{format_size(amount)}, and {format_size(self._most_bytes)} may be."
+            )
+        )
+        return self._laptop
 
     def _on_cluster(self) -> Way:
         if self._cluster is None:
