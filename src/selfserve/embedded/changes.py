@@ -9,13 +9,16 @@ from typing import Protocol
 from selfserve.core.sql.answers import Column
 from selfserve.core.sql.changes import Change, CreateSchema, CreateTable, Drop, Insert, cannot
 from selfserve.core.sql.fixed_answer import FixedAnswer
+from selfserve.core.sql.insertion import Filling, fill, named_columns
 from selfserve.core.sql.metadata import find_table
 from selfserve.core.sql.requests import SqlRequest
-from selfserve.core.sql.tables import FileFormat, Table, TableCatalogue, TableColumn
+from selfserve.core.sql.tables import FileFormat, Table, TableCatalogue
 from selfserve.embedded.engine import Engine
-from selfserve.embedded.errors import engine_errors
+from selfserve.embedded.errors import engine_errors, file_errors
+from selfserve.embedded.files import is_hidden
 from selfserve.embedded.prepared import Prepared
-from selfserve.embedded.types import quoted, text_literal, to_duckdb
+from selfserve.embedded.types import text_literal
+from selfserve.embedded.written import Written, rows_sql
 from selfserve.errors import BadInputError, NotFoundError
 
 _DONE = FixedAnswer((Column("result", "boolean"),), ((True,),))
@@ -91,14 +94,22 @@ class Changes:
     def _create_from(self, change: CreateTable, text: str, request: SqlRequest) -> FixedAnswer:
         if change.table.format is not FileFormat.PARQUET:
             raise cannot("", f"CREATE TABLE AS with the format {change.table.format.upper()}")
-        if change.table.partition_columns or change.table.columns:
-            raise cannot("", "CREATE TABLE AS with columns or partitions")
         query = self._prepare(replace(request, text=text))
-        columns = self._columns_of(query)
-        table = self._located(replace(change.table, columns=columns))
-        rows = self._write(query, table)
-        self._catalogue.create_table(table, is_managed=not change.is_external)
-        return _counted(rows)
+        found = self._columns_of(query)
+        table = self._located(replace(change.table, columns=named_columns(found)))
+        folder = self._to_folder(table.location)
+        if any(not is_hidden(path.name) for path in _entries(folder)):
+            raise BadInputError(
+                f"There are files already in {table.location}, where {table.full_name} would be.",
+                hint="Move them away, or take another name.",
+            )
+        written = self._write(query, table, fill(table, (), found, text))
+        try:
+            self._catalogue.create_table(table, is_managed=not change.is_external)
+        except BaseException:
+            written.undo()
+            raise
+        return _counted(written.rows)
 
     def _insert(self, change: Insert, request: SqlRequest) -> FixedAnswer:
         table = find_table(self._catalogue, change.schema, change.name, request.text)
@@ -107,10 +118,8 @@ class Changes:
         if table.partition_columns:
             raise cannot("", f"INSERT INTO {table.full_name}, which has partitions")
         query = self._prepare(replace(request, text=change.query))
-        given = change.columns or tuple(column.name for column in table.columns)
-        found = self._columns_of(query)
-        _refuse_misfit(table, given, found)
-        return _counted(self._write(query, table, given=given))
+        filled = fill(table, change.columns, self._columns_of(query), request.text)
+        return _counted(self._write(query, table, filled).rows)
 
     def _drop(self, change: Drop, request: SqlRequest) -> FixedAnswer:
         try:
@@ -119,6 +128,7 @@ class Changes:
                 return _DONE
             if not change.if_exists:
                 find_table(self._catalogue, change.schema, change.name, request.text)
+            _refuse_other_kind(self._catalogue.find(change.schema, change.name), change.kind)
             self._catalogue.drop_table(change.schema, change.name)
         except NotFoundError:
             if not change.if_exists:
@@ -136,51 +146,48 @@ class Changes:
             )
         return replace(table, location=f"{folder.rstrip('/')}/{table.name}")
 
-    def _columns_of(self, query: Prepared) -> tuple[TableColumn, ...]:
+    def _columns_of(self, query: Prepared) -> tuple[Column, ...]:
         with self._engine.connection(query.tables) as cursor, engine_errors():
             rows = cursor.execute(f"DESCRIBE {query.sql}", dict(query.values) or None).fetchall()
-        columns = query.columns_of([(row[0], row[1]) for row in rows])
-        return tuple(TableColumn(column.name.lower(), column.type) for column in columns)
+        return query.columns_of([(row[0], row[1]) for row in rows])
 
-    def _write(self, query: Prepared, table: Table, *, given: Sequence[str] = ()) -> int:
+    def _write(self, query: Prepared, table: Table, filled: Sequence[Filling]) -> Written:
         """Write the rows as one file of the table: hidden until it is whole."""
         folder = self._to_folder(table.location)
-        folder.mkdir(parents=True, exist_ok=True)
+        is_new = not folder.exists()
         draft = folder / f".{token_hex(8)}.part"
-        inner = [f"c{index}" for index in range(len(given or table.columns))]
-        by_name = dict(zip(given or [c.name for c in table.columns], inner, strict=True))
-        columns = ", ".join(
-            f"CAST({by_name.get(c.name, 'NULL')} AS {to_duckdb(c.type)}) AS {quoted(c.name)}"
-            for c in table.columns
-        )
-        source = f"SELECT {columns} FROM ({query.sql}) AS given({', '.join(inner)})"
-        sql = f"COPY ({source}) TO {text_literal(str(draft))} (FORMAT parquet)"
+        sql = f"COPY ({rows_sql(query.sql, filled)}) TO {text_literal(str(draft))} (FORMAT parquet)"
         try:
+            with file_errors(folder):
+                folder.mkdir(parents=True, exist_ok=True)
             with self._engine.connection(query.tables) as cursor, engine_errors():
                 counted = cursor.execute(sql, dict(query.values) or None).fetchone()
-            rows = int(counted[0]) if counted else 0
-            if rows:
-                draft.rename(folder / f"{token_hex(8)}.parquet")
-            return rows
-        finally:
-            draft.unlink(missing_ok=True)
+        except BaseException:
+            Written(0, draft, is_new_folder=is_new).undo()
+            raise
+        written = Written(
+            int(counted[0]) if counted else 0,
+            folder / f"{token_hex(8)}.parquet",
+            is_new_folder=is_new,
+        )
+        with file_errors(folder):
+            draft.rename(written.path) if written.rows else draft.unlink()
+        return written
+
+
+def _entries(folder: Path) -> list[Path]:
+    return list(folder.iterdir()) if folder.is_dir() else []
 
 
 def _counted(rows: int) -> FixedAnswer:
     return FixedAnswer((Column("rows", "bigint"),), ((rows,),))
 
 
-def _refuse_misfit(table: Table, given: Sequence[str], found: Sequence[TableColumn]) -> None:
-    known = {column.name: column.type for column in table.columns}
-    unknown = [name for name in given if name not in known]
-    if unknown:
-        raise BadInputError(
-            f"Table {table.full_name} has no column {unknown[0]}.",
-            hint=f'See its columns: selfserve sql "describe {table.full_name}"',
-        )
-    if len(given) != len(found):
-        raise BadInputError(
-            f"The query gives {len(found)} columns, and {len(given)} of {table.full_name} "
-            "are to be filled.",
-            hint=f'See its columns: selfserve sql "describe {table.full_name}"',
-        )
+def _refuse_other_kind(found: Table | None, kind: str) -> None:
+    if found is None or (found.view is not None) == (kind == "VIEW"):
+        return
+    own = "TABLE" if kind == "VIEW" else "VIEW"
+    raise BadInputError(
+        f"{found.full_name} is a {own.lower()}, not a {kind.lower()}.",
+        hint=f'Drop it as what it is: selfserve sql "drop {own.lower()} {found.full_name}"',
+    )

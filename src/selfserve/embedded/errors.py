@@ -1,8 +1,10 @@
 """DuckDB's errors as what people see."""
 
+import errno
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from selfserve.errors import AwsError, BadInputError, InterruptedByUserError, SelfserveError
 
@@ -43,6 +45,31 @@ def engine_errors() -> Iterator[None]:
         raise to_selfserve(error) from error
 
 
+@contextmanager
+def file_errors(path: Path) -> Iterator[None]:
+    """Turn the operating system's errors about `path` into what people see.
+
+    Raises:
+        BadInputError: nothing can be written there.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise _no_space(str(error.strerror)) from error
+        raise BadInputError(
+            f"{path} cannot be written: {error.strerror}.",
+            hint="Write the result elsewhere, or ask whoever owns that folder.",
+        ) from error
+
+
+def _no_space(said: str) -> SelfserveError:
+    return BadInputError(
+        f"The disk is full: {said}",
+        hint="Free some space, or write the result elsewhere: selfserve sql … --out s3://…",
+    )
+
+
 def cancelled() -> SelfserveError:
     """The error of a query that somebody has cancelled."""
     return InterruptedByUserError(
@@ -57,10 +84,7 @@ def to_selfserve(error: Exception) -> SelfserveError:
     if kind == "InterruptException":
         return cancelled()
     if _NO_SPACE.search(said):
-        return BadInputError(
-            f"The disk is full: {said}",
-            hint="Free some space, or write the result elsewhere: selfserve sql … --out s3://…",
-        )
+        return _no_space(said)
     if _MEMORY.search(said) or kind == "OutOfMemoryException":
         return BadInputError(
             f"The query needs more memory than this machine has: {said.splitlines()[0]}",
@@ -71,7 +95,7 @@ def to_selfserve(error: Exception) -> SelfserveError:
     hint = "Look at the tables' columns: selfserve sql 'describe T'"
     if _BROKEN_FILE.search(said):
         hint = "Look at that file, or move it out of the table's folder."
-    elif kind == "ConversionException":
+    elif kind == "ConversionException" or said.startswith("Cannot cast"):
         hint = "Let what does not fit be NULL: try_cast(… as …)"
     return BadInputError(f"The query failed: {said}", hint=hint)
 

@@ -9,16 +9,24 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from selfserve.core.sql.change_text import empty_items, query_of_create, query_of_insert
 from selfserve.core.sql.engines import Engine
 from selfserve.core.sql.metadata import CATALOGS
 from selfserve.core.sql.problems import UnsupportedHereError, sql_error
 from selfserve.core.sql.tables import FileFormat, Table, TableColumn
+from selfserve.core.sql.tokens import TokenKind, error_at, scan
 
 if TYPE_CHECKING:
     from sqlglot import exp
 
 _FORMATS = {"PARQUET": FileFormat.PARQUET, "ORC": FileFormat.ORC, "JSON": FileFormat.JSON}
 _FORMATS |= {"CSV": FileFormat.CSV}
+_MANUAL = "See its syntax: https://trino.io/docs/current/sql.html"
+_UNDERSTOOD = re.compile(
+    r"\s*(CREATE\s+(OR\s+REPLACE\s+)?(TABLE|SCHEMA|VIEW)|INSERT\s+INTO|DROP\s+(TABLE|SCHEMA|VIEW))\s",
+    re.IGNORECASE,
+)
+"""sqlglot warns on the terminal of what it does not know at all."""
 _PROPERTIES = frozenset({"format", "external_location", "partitioned_by"})
 
 
@@ -39,7 +47,7 @@ class CreateTable:
     is_external: bool
     if_not_exists: bool
     query: str | None = None
-    """In the dialect of the statement."""
+    """As the user wrote it, at the same lines and columns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +59,7 @@ class Insert:
     columns: tuple[str, ...]
     """Those that are given; empty for all, in their order."""
     query: str
+    """As the user wrote it, at the same lines and columns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +86,10 @@ def parse_change(text: str, *, engine: Engine, schema: str) -> Change:
     import sqlglot  # noqa: PLC0415  200 ms
     from sqlglot import exp  # noqa: PLC0415
 
+    if not _UNDERSTOOD.match(_without_comments(text, engine)):
+        raise cannot(_without_comments(text, engine))
+    for comma in empty_items(text, engine):
+        raise error_at(text, comma, "something is missing after this comma", hint=_MANUAL)
     try:
         tree = sqlglot.parse_one(text, read=engine.value)
     except sqlglot.ParseError as error:
@@ -87,9 +100,9 @@ def parse_change(text: str, *, engine: Engine, schema: str) -> Change:
             line=place.get("line") or 1,
             column=max((place.get("col") or 1) - len(place.get("highlight") or "") + 1, 1),
             length=len(place.get("highlight") or "x"),
-            hint="See its syntax: https://trino.io/docs/current/sql.html",
+            hint=_MANUAL,
         ) from error
-    statement = _Statement(tree, engine, schema)
+    statement = _Statement(tree, engine, schema, text)
     if isinstance(tree, exp.Create):
         return _create(statement)
     if isinstance(tree, exp.Insert):
@@ -101,10 +114,18 @@ def parse_change(text: str, *, engine: Engine, schema: str) -> Change:
 
 def cannot(text: str, what: str | None = None) -> UnsupportedHereError:
     """The refusal of a statement, or of a part of it by name."""
+    words = text.upper().split()[:2]
+    shown = words[:1] if words[:1] in (["UPDATE"], ["WITH"]) else words
     return UnsupportedHereError(
-        f"The embedded engine does not do {what or ' '.join(text.split()[:2]).upper()}.",
+        f"The embedded engine does not do {what or ' '.join(shown)}.",
         hint="Do it with Spark or Hive: selfserve sql -c spark-ml …; or with the engine itself: "
         "selfserve sql … --on aws",
+    )
+
+
+def _without_comments(text: str, engine: Engine) -> str:
+    return "".join(
+        " " if token.kind is TokenKind.COMMENT else token.text for token in scan(text, engine)
     )
 
 
@@ -113,15 +134,13 @@ class _Statement:
     tree: "exp.Expr"
     engine: Engine
     schema: str
+    text: str
 
     def name_of(self, table: "exp.Table") -> tuple[str, str]:
         """Schema and name, both lower case."""
         if table.catalog and table.catalog.lower() not in CATALOGS:
             raise cannot("", f"tables of the catalog {table.catalog}")
         return (table.db or self.schema).lower(), table.name.lower()
-
-    def text_of(self, tree: "exp.Expr") -> str:
-        return tree.sql(self.engine.value)
 
 
 def _create(statement: _Statement) -> Change:
@@ -141,16 +160,17 @@ def _create(statement: _Statement) -> Change:
     properties = _properties(tree, known=_PROPERTIES)
     target = tree.this if isinstance(tree.this, exp.Schema) else None
     schema, name = statement.name_of(target.this if target else tree.this)
+    has_query = tree.expression is not None
+    if has_query and (target or "partitioned_by" in properties):
+        raise cannot("", "CREATE TABLE AS with names of columns or with partitions")
     columns = _columns(target.expressions) if target else ()
-    table = _table(schema, name, columns, properties)
-    query = tree.expression
-    if query is None and not columns:
+    if not has_query and not columns:
         raise cannot("", "CREATE TABLE … LIKE")
     return CreateTable(
-        table,
+        _table(schema, name, columns, properties),
         is_external="external_location" in properties,
         if_not_exists=is_lenient,
-        query=statement.text_of(query) if query is not None else None,
+        query=query_of_create(statement.text, statement.engine) if has_query else None,
     )
 
 
@@ -164,6 +184,8 @@ def _table(
     parts = tuple(column for column in columns if column.name in keys)
     if columns and [part.name for part in parts] != keys:
         raise cannot("", f"partitioned_by {', '.join(keys)}: name the last columns, in their order")
+    if written == "CSV" and any(column.type != "varchar" for column in columns):
+        raise cannot("", "tables of format CSV with columns that are not varchar")
     return Table(
         schema=schema,
         name=name,
@@ -181,13 +203,17 @@ def _columns(definitions: "Iterable[exp.Expr]") -> tuple[TableColumn, ...]:
     for definition in definitions:
         if not isinstance(definition, exp.ColumnDef) or definition.kind is None:
             raise cannot("", "LIKE in a list of columns")
+        if definition.args.get("constraints"):
+            said = definition.args["constraints"][0].sql("trino")
+            raise cannot("", f"columns with {said.upper() if said[0] != 'C' else 'COMMENT'}")
         columns.append(TableColumn(definition.name.lower(), _type(definition.kind)))
     return tuple(columns)
 
 
 def _type(kind: "exp.Expr") -> str:
-    shown = re.sub(r"decimal\((\d+), (\d+)\)", r"decimal(\1,\2)", kind.sql("trino").lower())
-    return {"int": "integer", "timestamp": "timestamp(3)"}.get(shown, shown)
+    from selfserve.core.sql.translation.types import parse_type  # noqa: PLC0415
+
+    return str(parse_type(kind.sql("trino").lower()))
 
 
 def _properties(tree: "exp.Expr", *, known: Iterable[str]) -> dict[str, str]:
@@ -202,6 +228,10 @@ def _properties(tree: "exp.Expr", *, known: Iterable[str]) -> dict[str, str]:
             found["location"] = one.this.name
         elif isinstance(one, exp.PartitionedByProperty):
             found["partitioned_by"] = ",".join(item.name for item in one.this.expressions)
+        elif isinstance(one, exp.SchemaCommentProperty):
+            raise cannot("", "tables with COMMENT")
+        elif isinstance(one, exp.WithDataProperty):
+            raise cannot("", f"WITH {'NO ' if one.args.get('no') else ''}DATA")
         else:
             found[one.name.lower()] = _literal(one.args.get("value"))
     unknown = sorted(set(found) - set(known))
@@ -225,7 +255,9 @@ def _insert(statement: _Statement) -> Change:
     is_listed = isinstance(tree.this, exp.Schema)
     schema, name = statement.name_of(tree.this.this if is_listed else tree.this)
     columns = tuple(c.name.lower() for c in tree.this.expressions) if is_listed else ()
-    return Insert(schema, name, columns, statement.text_of(tree.expression))
+    if tree.expression is None:
+        raise cannot("", "INSERT without a query")
+    return Insert(schema, name, columns, query_of_insert(statement.text, statement.engine))
 
 
 def _drop(statement: _Statement) -> Change:
