@@ -128,7 +128,7 @@ def from_json(body: bytes) -> QueryRecord:
                 "parameters": {name: tuple(pair) for name, pair in facts["parameters"].items()},
             }
         )
-    except (TypeError, KeyError, ArithmeticError) as error:
+    except (AttributeError, TypeError, KeyError, ArithmeticError) as error:
         raise ValueError(f"this is not the record of a query: {error!r}") from error
 
 
