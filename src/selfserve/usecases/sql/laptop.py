@@ -17,6 +17,7 @@ from selfserve.aws.session import Clients, make_clients
 from selfserve.core.sql.answers import Answer
 from selfserve.core.sql.estimate import Estimate
 from selfserve.core.sql.estimate_pace import Pace
+from selfserve.core.sql.problems import UnsupportedHereError
 from selfserve.core.sql.requests import SqlRequest
 from selfserve.core.sql.result_format import ResultFormat
 from selfserve.core.sql.tables import TableCatalogue
@@ -47,10 +48,20 @@ class S3Files:
     def list_files(self, location: str) -> Sequence[DataFile]:
         """See `FileSource.list_files`."""
         return [
-            DataFile(uri, size, etag)
+            DataFile(_readable(uri), size, etag)
             for uri, size, etag in list_objects(self._client, location)
             if not is_hidden(uri.rpartition("/")[2])
         ]
+
+
+def _readable(uri: str) -> str:
+    """DuckDB takes what follows a question mark for settings of its own."""
+    if "?" in uri:
+        raise UnsupportedHereError(
+            f"The embedded engine cannot read {uri}, which has a question mark in its name.",
+            hint="Run it on a cluster: selfserve sql … --on aws",
+        )
+    return uri
 
 
 class LaptopWay:
