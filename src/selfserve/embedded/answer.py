@@ -1,7 +1,7 @@
 """A query that DuckDB answers: rows in batches, never all of them at once."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,9 @@ from selfserve.embedded.rows import to_rows
 
 if TYPE_CHECKING:
     import duckdb
+
+Measure = Callable[[], int | None]
+"""How many bytes of its tables a query has read; None: not known."""
 
 _BATCH_ROWS = 20_000
 
@@ -26,9 +29,11 @@ class EmbeddedAnswer:
         query: Prepared,
         *,
         keep: Path | None = None,
+        measure: Measure = lambda: None,
     ) -> None:
         self._cursor = cursor
         self._query = query
+        self._measure = measure
         self._keeper = Keeper(keep) if keep else None
         self._columns: tuple[Column, ...] | None = None
         self._rows = 0
@@ -77,7 +82,7 @@ class EmbeddedAnswer:
 
     def figures(self) -> Figures:
         """After the last batch."""
-        return Figures(self._rows)
+        return Figures(self._rows, bytes_read=self._measure())
 
     def cancel(self) -> None:
         """Interrupt DuckDB, now or when it begins."""

@@ -19,6 +19,7 @@ _SETTINGS = {
     "TimeZone": "UTC",  # EMR's clusters are in it, and Trino reads Hive's timestamps so
     "autoinstall_known_extensions": False,  # nothing is downloaded
     "autoload_known_extensions": False,
+    "parquet_metadata_cache": True,  # statements of a script read the same footers again
     "enable_progress_bar": True,  # without it nobody is told how far a query is
     "enable_progress_bar_print": False,
     "allow_community_extensions": False,

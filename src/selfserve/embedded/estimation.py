@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from itertools import chain
 
 from selfserve.core.sql.estimate import Estimate, ScanEstimate, to_estimate
@@ -12,7 +13,7 @@ from selfserve.core.sql.tables import FileFormat, Table
 from selfserve.embedded.files import DataFile, FileSource
 from selfserve.embedded.footers import Footers, share_of
 from selfserve.embedded.partition_pruning import prune_partitions
-from selfserve.embedded.scans import Parameters, Prepare, plan_scans
+from selfserve.embedded.scans import Parameters, Planner, Prepare
 from selfserve.errors import SelfserveError
 
 _LISTINGS_AT_ONCE = 8
@@ -32,12 +33,12 @@ class Estimator:
     ) -> None:
         """Of a table with more files than `most_footers`, that many are looked into, evenly spread.
 
-        `prepare`: see `plan_scans`.
+        `prepare`: see `Planner`.
         """
         self._files = files
         self._footers = footers
-        self._prepare = prepare
         self._most_footers = most_footers
+        self._planner = cache(lambda: Planner(prepare=prepare))
 
     def bytes_of(self, tables: Sequence[Table]) -> int:
         """All bytes of these tables' files: what no statement exceeds that reads each once.
@@ -64,13 +65,8 @@ class Estimator:
         Raises:
             SelfserveError: the statement cannot be planned, or a folder not be listed.
         """
-        scans = plan_scans(
-            sql,
-            tables,
-            parameters,
-            repeats_shared=pace.engine is not None,
-            prepare=self._prepare,
-        )
+        is_shared = pace.engine is not None
+        scans = self._planner().plan(sql, tables, parameters, repeats_shared=is_shared)
         return to_estimate([self._measure(scan) for scan in scans], pace)
 
     def _measure(self, scan: Scan) -> ScanEstimate:
