@@ -1,0 +1,102 @@
+"""What is known of AWS's tables without a cluster, on moto: Glue's tables, S3's footers."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import duckdb
+import pytest
+from moto import mock_aws
+
+from fakes import FakeBackend
+from selfserve.core.sql.engines import Engine
+from selfserve.core.sql.problems import SqlError
+from selfserve.core.sql.requests import SqlRequest
+from selfserve.usecases.sql.catalogues import open_catalogue
+from selfserve.usecases.sql.estimating import estimate_on_cluster
+from selfserve.usecases.sql.laptop import open_laptop
+from selfserve.usecases.sql.live_cluster import LiveCluster
+from selfserve.usecases.sql.ways import Wish
+from selfserve.usecases.targets.target import Target
+from selfserve.usecases.up import up
+from sql_ways import FACTS, TRINO
+from targets import make_target, write_profiles
+
+_SERDE = "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe"
+PARQUET = {
+    "InputFormat": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat",
+    "SerdeInfo": {"SerializationLibrary": _SERDE},
+}
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Iterator[Target]:
+    """Of an account with one table of 5,000 films."""
+    path = tmp_path / "films.parquet"
+    films = "SELECT i AS id, 'film ' || i AS title FROM range(5000) t(i)"
+    duckdb.execute(f"COPY ({films}) TO '{path}'")
+    with mock_aws():
+        session: Any = boto3.Session(region_name="us-east-1")  # Any: Glue's stubs are not here
+        session.client("s3").create_bucket(Bucket="lake")
+        session.client("s3").upload_file(str(path), "lake", "films/a.parquet")
+        glue = session.client("glue", region_name="eu-west-1")
+        glue.create_database(DatabaseInput={"Name": "default"})
+        columns = [{"Name": "id", "Type": "bigint"}, {"Name": "title", "Type": "string"}]
+        storage = {"Columns": columns, "Location": "s3://lake/films", **PARQUET}
+        table = {"Name": "films", "TableType": "EXTERNAL_TABLE", "StorageDescriptor": storage}
+        glue.create_table(DatabaseName="default", TableInput=table)
+        yield make_target(kind="aws", backend=FakeBackend())
+
+
+def test_the_catalogue_of_aws_is_glue(target: Target) -> None:
+    catalogue = open_catalogue(target)
+
+    assert catalogue.tables("default") == ["films"]
+    table = catalogue.find("default", "films")
+    assert table is not None
+    assert table.location == "s3://lake/films"
+
+
+def test_the_laptop_shows_the_tables_of_glue(target: Target) -> None:
+    laptop = open_laptop(target, FACTS)
+
+    with laptop.ask(SqlRequest(text="show tables"), Wish(query_id="q")) as asked:
+        assert [row for batch in asked.batches() for row in batch] == [("films",)]
+    laptop.close()
+
+
+@pytest.fixture
+def live(target: Target, tmp_path: Path) -> LiveCluster:
+    resolved = write_profiles(tmp_path / "profiles", trino=TRINO).resolve("trino")
+    return LiveCluster(up(target, resolved, name="trino").cluster, "trino", Engine.TRINO, None)
+
+
+def test_an_estimate_for_a_cluster_has_its_price_and_reads_footers(
+    target: Target, live: LiveCluster
+) -> None:
+    estimate = estimate_on_cluster(target, live, SqlRequest(text="select sum(id) from films"))
+
+    assert estimate.rows == 5_000
+    assert estimate.cost_low is not None
+    assert estimate.cost_high is not None
+    assert 0 < estimate.cost_low < estimate.cost_high
+    assert not estimate.is_free
+    assert not estimate.over_internet
+
+
+def test_of_a_cluster_whose_launch_is_not_recorded_the_price_is_not_known(
+    live: LiveCluster,
+) -> None:
+    forgotten = make_target(kind="aws", backend=FakeBackend())
+
+    estimate = estimate_on_cluster(forgotten, live, SqlRequest(text="select sum(id) from films"))
+
+    assert (estimate.rows, estimate.cost_high, estimate.seconds_high) == (5_000, None, None)
+
+
+def test_a_wrong_statement_is_marked_before_a_cluster_sees_it(
+    target: Target, live: LiveCluster
+) -> None:
+    with pytest.raises(SqlError, match="titel"):
+        estimate_on_cluster(target, live, SqlRequest(text="select titel from films"))
