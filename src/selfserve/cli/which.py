@@ -30,18 +30,37 @@ Cluster = Annotated[
 ]
 
 
-def which(ctx: typer.Context, query: Source, *, cluster: Cluster = None) -> None:
+Params = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--param",
+        "-p",
+        metavar="NAME=VALUE",
+        help="A value for the place :NAME, to measure the query with; repeatable.",
+    ),
+]
+
+
+def which(
+    ctx: typer.Context, query: Source, *, cluster: Cluster = None, param: Params = None
+) -> None:
     """Say which engine fits a query, and why: Trino, Presto, Hive, Spark, or this machine.
 
     Example: selfserve which report.sql
 
     Example: selfserve which @top_films -o json
     """
+    from selfserve.usecases.sql.sizing import sizes_on
     from selfserve.usecases.sql.which import which as use_case
 
     this = invocation(ctx)
     with this.progress():
-        answered = use_case(query, read_input=sys.stdin.read, cluster=cluster)
+        answered = use_case(
+            query,
+            read_input=sys.stdin.read,
+            cluster=cluster,
+            sizes=sizes_on(this.targets, this.on, param or []),
+        )
     if this.output.as_json:
         this.output.json(_to_json(answered))
         return
