@@ -18,6 +18,13 @@ from selfserve.cli.hints import with_target
         ),
         ("Check with: selfserve profiles validate x", "Check with: selfserve profiles validate x"),
         ("aws sso login", "aws sso login"),
+        ('See: selfserve sql "show tables"', 'See: selfserve sql "show tables" --on aws'),
+        (
+            "Run selfserve sql 'select a, b; x', or",
+            "Run selfserve sql 'select a, b; x' --on aws, or",
+        ),
+        ("selfserve sql … --on local", "selfserve sql … --on local"),
+        ("it's selfserve status", "it's selfserve status --on aws"),
     ],
 )
 def test_the_users_target_is_added(text: str, expected: str) -> None:

@@ -2,8 +2,9 @@
 
 import re
 
-_ON_A_TARGET = "up|submit|status|ls|runs|logs|result|cancel|why|down|sweep|plan"
-_COMMAND = re.compile(rf"selfserve (?:{_ON_A_TARGET})\b(?: [^\s;,&|()]+)*")
+_ON_A_TARGET = "up|submit|status|ls|runs|logs|result|cancel|why|down|sweep|plan|sql|queries"
+_WORD = r"""(?:"[^"]*"|'[^']*'|[^\s;,&|()"'])+"""
+_COMMAND = re.compile(rf"selfserve (?:{_ON_A_TARGET})\b(?: {_WORD})*")
 
 
 def with_target(text: str, on: str | None) -> str:
