@@ -4,6 +4,7 @@ To parse options, typer loads pydantic, which takes longer than a short statemen
 statement alone has no options to parse. Everything else goes through `app.py`.
 """
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -15,6 +16,7 @@ def is_quick(arguments: Sequence[str]) -> bool:
         and arguments[0] == "sql"
         and not arguments[1].startswith(("-", "@"))
         and bool(arguments[1])
+        and "SELFSERVE_SQL_LAPTOP" not in os.environ  # which stands for an option
     )
 
 

@@ -76,6 +76,16 @@ ExplainCost = Annotated[
 MaxBytes = Annotated[
     str | None, typer.Option(metavar="50GB", help="Refuse statements that would read more.")
 ]
+Laptop = Annotated[
+    str | None,
+    typer.Option(
+        metavar="1GB",
+        envvar="SELFSERVE_SQL_LAPTOP",
+        show_envvar=False,
+        help="Answer queries on AWS that read no more on this machine, without a cluster "
+        "(or SELFSERVE_SQL_LAPTOP).",
+    ),
+]
 Limit = Annotated[int, typer.Option(metavar="N", min=0, help="How many rows a terminal shows.")]
 Vertical = Annotated[
     bool, typer.Option("--vertical", "-x", help="Show each row as a block of lines.")
@@ -96,6 +106,7 @@ def sql(
     again: Again = False,
     explain_cost: ExplainCost = False,
     max_bytes: MaxBytes = None,
+    laptop: Laptop = None,
     limit: Limit = 40,
     vertical: Vertical = False,
 ) -> None:
@@ -115,16 +126,22 @@ def sql(
     this = invocation(ctx)
     script = _script(this, text, file, again=again)
     outlet = Outlet.of(_format(this, output_format), out=out, force=force)
+    most_bytes = _amount("--max-bytes", max_bytes)
+    where = Where(
+        on=this.on,
+        cluster=cluster or (script.cluster if script else None),
+        laptop_bytes=_amount("--laptop", laptop),
+        engine=script.engine if script else None,
+    )
     with this.progress() as report:
-        wanted = cluster or (script.cluster if script else None)
-        session = open_session(this.targets, Where(on=this.on, cluster=wanted), report=report)
+        session = open_session(this.targets, where, report=report)
         report.close()
         console = Console(
             this,
             session,
             outlet,
             schema=schema or (script.schema if script else None),
-            max_bytes=max_bytes,
+            max_bytes=most_bytes,
             limit=limit,
             vertical=vertical or None,
         )
@@ -145,6 +162,18 @@ def _run(
         console.explain_cost(script, given)
     else:
         console.run(script, given)
+
+
+def _amount(option: str, given: str | None) -> int | None:
+    """The bytes that an option names, before anything is started."""
+    if given is None:
+        return None
+    from selfserve.core.sql.estimate_limit import parse_bytes
+
+    try:
+        return parse_bytes(given)
+    except BadInputError as error:
+        raise BadInputError(f"{option}: {error}", hint=error.hint) from error
 
 
 def _script(

@@ -61,7 +61,7 @@ class Console:
         outlet: Outlet,
         *,
         schema: str | None = None,
-        max_bytes: str | None = None,
+        max_bytes: int | None = None,
         limit: int = 40,
         vertical: bool | None = None,
     ) -> None:
@@ -99,7 +99,8 @@ class Console:
 
     def _run_one(self, script: Script, ready: Ready, statement: Statement) -> None:
         request = self._request(ready, statement)
-        self._check_size(request, statement)
+        if statement.kind is StatementKind.QUERY:
+            self._look_ahead(request)
         order = Order(
             request=request, saved=script.saved, repeats=script.repeats, out=self.outlet.out
         )
@@ -166,12 +167,16 @@ class Console:
             parameters=ready.parameters_of(statement, engine),
         )
 
-    def _check_size(self, request: SqlRequest, statement: Statement) -> None:
-        if self._max_bytes is not None and statement.kind is StatementKind.QUERY:
-            from selfserve.core.sql.estimate_limit import check_max_bytes, parse_bytes
+    def _look_ahead(self, request: SqlRequest) -> None:
+        """Refuse a query that reads too much; say what a large one costs before it does."""
+        way = self.session.road.chosen_for(request)
+        if self._max_bytes is None and way.facts.hourly_cost == 0:
+            return  # without loading what the shortest statement need not wait for
+        from selfserve.usecases.sql.looking_ahead import look_ahead
 
-            estimate = self.session.road.chosen_for(request).estimate(request)
-            check_max_bytes(estimate, parse_bytes(self._max_bytes))
+        said = look_ahead(way, request, most_bytes=self._max_bytes)
+        if said is not None:
+            self.this.output.say(said)
 
     def _use(self, statement: Statement) -> None:
         self.schema = statement.text.split()[-1].strip('"`').rpartition(".")[2].lower()

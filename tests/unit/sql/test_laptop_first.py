@@ -15,6 +15,8 @@ from sql_ways import FACTS, FakeWay, estimate_of
 
 QUERY = SqlRequest(text="select count(*) from films")
 
+THERE = "Answered by Trino on adhoc-presto."
+
 
 @dataclass
 class House:
@@ -61,7 +63,7 @@ def test_a_large_query_goes_to_the_cluster(house: House) -> None:
 
     assert house.road.chosen_for(QUERY) is house.cluster
 
-    assert (house.opened, house.notes) == (1, [])
+    assert (house.opened, house.notes) == (1, [THERE])
 
 
 @pytest.mark.parametrize(
@@ -79,7 +81,7 @@ def test_what_cannot_be_answered_here_goes_to_the_cluster_and_it_is_said_why(
 
     assert house.road.chosen_for(QUERY) is house.cluster
 
-    assert house.notes == [f"Not answered on this machine: {error}"]
+    assert house.notes == [f"Not answered on this machine: {error}", THERE]
 
 
 @pytest.mark.parametrize(

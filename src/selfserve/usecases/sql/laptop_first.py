@@ -89,4 +89,5 @@ class LaptopFirst:
     def _on_cluster(self) -> Way:
         if self._cluster is None:
             self._cluster = self._open_cluster()
+            self._report(Note(f"Answered by {self._cluster.facts.answered_by}."))
         return self._cluster

@@ -7,6 +7,7 @@ from selfserve.core.sql.engines import Engine
 from selfserve.errors import BadInputError, NotFoundError
 from selfserve.usecases.progress import Report
 from selfserve.usecases.sql.book import QueryBook
+from selfserve.usecases.sql.orders import check_engine
 from selfserve.usecases.sql.profile_engine import ProfileEngine, find_engine
 from selfserve.usecases.sql.running import SqlSession
 from selfserve.usecases.sql.ways import Facts, Road
@@ -24,6 +25,8 @@ class Where:
     """A target, as `--on` names it."""
     cluster: str | None = None
     """A cluster's name, or a profile's."""
+    engine: Engine | None = None
+    """What the statements are for; None: whatever is there."""
     laptop_bytes: int | None = None
     """Queries that read no more are answered on this machine; None: none are."""
 
@@ -35,13 +38,15 @@ def open_session(targets: Targets, where: Where, *, report: Report) -> SqlSessio
 
     Raises:
         NotFoundError: there is neither such a cluster nor such a profile.
-        BadInputError: nothing there answers SQL.
+        BadInputError: nothing there answers SQL, or another engine than is wanted.
     """
     place = targets.place(where.on)
     wanted = where.cluster or DEFAULT_PROFILE
     found = find_engine(wanted)
     if found is not None and found.engine is None:
         raise _no_engine(wanted)
+    if found is not None and found.engine is not None:
+        check_engine(where.engine, found.engine)  # before a cluster is started for it
     if place.is_local and found is not None and _is_embedded(found):
         return _open_local(place, found)
     return _open_remote(targets.open(where.on), wanted, found, where, report)

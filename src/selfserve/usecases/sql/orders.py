@@ -1,7 +1,7 @@
 """From what is typed, a file or a saved query to the statements to run."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ from selfserve.errors import BadInputError
 
 if TYPE_CHECKING:  # most statements have no parameters, and their types are slow to load
     from selfserve.core.sql.parameters import Declaration, Parameter
+    from selfserve.core.sql.saved import SavedQuery
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +24,8 @@ class Script:
     declared: "Mapping[str, Declaration]" = field(default_factory=dict)
     cluster: str | None = None
     """Where it asks to run, if nobody says otherwise."""
+    engine: Engine | None = None
+    """Whose SQL it says that it is; None: that of the cluster."""
     saved: str | None = None
     repeats: str | None = None
     schema: str | None = None
@@ -63,7 +66,7 @@ def read_script(path: Path) -> Script:
             f"Cannot read {path}: {why}.", hint="Name a file of SQL: selfserve sql -f report.sql"
         ) from error
     saved = parse_saved(path.name, text)
-    return Script(text=saved.text, declared=saved.parameters, cluster=saved.cluster)
+    return _script_of(saved)
 
 
 def saved_script(name: str) -> Script:
@@ -71,8 +74,15 @@ def saved_script(name: str) -> Script:
     from selfserve.usecases.sql.saved_queries import find_saved
 
     saved = find_saved(name)
+    return replace(_script_of(saved), saved=saved.name)
+
+
+def _script_of(saved: "SavedQuery") -> Script:
     return Script(
-        text=saved.text, declared=saved.parameters, cluster=saved.cluster, saved=saved.name
+        text=saved.text,
+        declared=saved.parameters,
+        cluster=saved.cluster,
+        engine=saved.engine,
     )
 
 
@@ -92,8 +102,10 @@ def make_ready(script: Script, given: Sequence[str], engine: Engine) -> Ready:
     """Cut the script, and give its places their values.
 
     Raises:
-        BadInputError: there is no statement, or a value is missing or wrong.
+        BadInputError: there is no statement, it is for another engine, or a value is missing
+            or wrong.
     """
+    check_engine(script.engine, engine)
     statements = split_script(script.text, engine)
     if not statements:
         raise BadInputError(
@@ -107,6 +119,21 @@ def make_ready(script: Script, given: Sequence[str], engine: Engine) -> Ready:
     names = {option.partition("=")[0].partition(":")[0].strip() for option in given}
     earlier = [one for one in script.given if one.partition(":")[0] not in names]
     return Ready(statements, parse_parameters([*earlier, *given], script.declared, used=used))
+
+
+_PROFILES = {Engine.TRINO: "adhoc-presto", Engine.HIVE: "hive-batch", Engine.SPARK: "spark-ml"}
+
+
+def check_engine(wanted: Engine | None, there: Engine) -> None:
+    """Raises BadInputError if a query says that it is for another engine than is there."""
+    if wanted is None or wanted is there:
+        return
+    profile = _PROFILES.get(wanted, "PROFILE")
+    raise BadInputError(
+        f"The query says that it is for {wanted.called}, and here answers {there.called}.",
+        hint=f"Name a cluster or a profile with {wanted.called}: selfserve sql -c {profile} …; "
+        "or change the line `-- engine:` of the query.",
+    )
 
 
 def _has_places(text: str, engine: Engine) -> bool:

@@ -1,0 +1,35 @@
+"""What a query would read, asked before it runs: to refuse it, or to say what it costs."""
+
+from selfserve.core.sql.estimate_limit import check_max_bytes
+from selfserve.core.sql.estimate_view import to_total
+from selfserve.core.sql.requests import SqlRequest
+from selfserve.errors import InterruptedByUserError, SelfserveError
+from selfserve.usecases.sql.ways import Way
+
+LARGE_BYTES = 100_000_000_000
+"""Nobody needs to be told what less than this costs."""
+
+
+def look_ahead(way: Way, request: SqlRequest, *, most_bytes: int | None) -> str | None:
+    """One line about a query that reads a lot where that costs; None if there is none to say.
+
+    With `most_bytes`, a query that reads more is refused. Without, what cannot be estimated
+    is the engine's to judge.
+
+    Raises:
+        RefusedByPolicyError: it would read more.
+        InterruptedByUserError: the user does not want to wait for it.
+        SelfserveError: it cannot be told whether it would.
+    """
+    try:
+        estimate = way.estimate(request)
+    except InterruptedByUserError:
+        raise
+    except SelfserveError:
+        if most_bytes is not None:
+            raise
+        return None
+    if most_bytes is not None:
+        check_max_bytes(estimate, most_bytes)
+    costs = way.facts.hourly_cost != 0
+    return to_total(estimate) if costs and estimate.bytes > LARGE_BYTES else None
