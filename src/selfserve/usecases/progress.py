@@ -31,3 +31,13 @@ Report = Callable[[Progress], None]
 
 def quiet(_: Progress) -> None:
     """A Report that tells nobody."""
+
+
+def notes_of(report: Report) -> Report:
+    """A Report that passes notes on, for what is waited for where something else shows it."""
+
+    def pass_on(progress: Progress) -> None:
+        if isinstance(progress, Note):
+            report(progress)
+
+    return pass_on

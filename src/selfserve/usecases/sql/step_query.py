@@ -18,7 +18,7 @@ from selfserve.usecases.cancel import cancel_unplaced
 from selfserve.usecases.packages.packaging import Bench
 from selfserve.usecases.placement.destination import Destination, Joining, LoadProfile
 from selfserve.usecases.placement.placing import Placing, Prepared
-from selfserve.usecases.progress import Report, quiet
+from selfserve.usecases.progress import Report, notes_of, quiet
 from selfserve.usecases.sql.step_answer import StepAnswer
 from selfserve.usecases.sql.step_hive_answer import HiveAnswer
 from selfserve.usecases.sql.step_job import SPARK_FLAGS, package_job
@@ -77,8 +77,8 @@ def start_step_query(
             cancel_unplaced(target, prepared[-1], report=report)
         raise
     if script is not None:
-        return HiveAnswer(target, run, text, script, query_id=query_id, report=report)
-    return SparkAnswer(target, run, text, query_id=query_id, report=report)
+        return HiveAnswer(target, run, text, script, query_id=query_id, report=notes_of(report))
+    return SparkAnswer(target, run, text, query_id=query_id, report=notes_of(report))
 
 
 @dataclass(frozen=True, slots=True)
