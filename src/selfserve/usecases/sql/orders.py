@@ -59,7 +59,7 @@ def read_script(path: Path) -> Script:
     from selfserve.core.sql.saved import parse_saved
 
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")  # editors of Windows put a mark in front
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or "it is not UTF-8 text"
         raise BadInputError(

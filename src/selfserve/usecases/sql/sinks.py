@@ -13,6 +13,8 @@ from selfserve.usecases.targets.target import Targets
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
+_S3 = {"s3", "s3a", "s3n"}
+
 
 @contextmanager
 def open_sink(targets: Targets, on: str | None, out: str, *, force: bool) -> Iterator[Sink]:
@@ -22,11 +24,17 @@ def open_sink(targets: Targets, on: str | None, out: str, *, force: bool) -> Ite
         BadInputError: nothing can be written there.
         AwsError: S3 refuses.
     """
-    if not out.startswith(("s3://", "s3a://", "s3n://")):
+    scheme, is_address, rest = out.partition("://")
+    if not is_address:
         with OutFile(Path(out), force=force) as sink:
             yield sink
         return
-    bucket, _, key = out.partition("://")[2].partition("/")
+    if scheme.lower() not in _S3:
+        raise BadInputError(
+            f"Nothing can be written to {out}.",
+            hint="Name a file, or an object in S3: --out s3://bucket/result.csv",
+        )
+    bucket, _, key = rest.partition("/")
     if not bucket or not key or key.endswith("/"):
         raise BadInputError(
             f"{out} names no object.", hint="Write bucket and key: --out s3://bucket/result.csv"
