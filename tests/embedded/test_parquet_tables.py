@@ -39,6 +39,17 @@ def test_a_file_that_is_written_anew_is_read_anew(lake: Lake) -> None:
     assert lake.ask("select * from films") == [(2, "Alien")]
 
 
+def test_a_file_may_be_written_anew_as_often_as_it_likes(lake: Lake) -> None:
+    lake.add("t", "v bigint, s varchar")
+    for number in range(100):
+        size = number * 7 % 11
+        values = list(range(number, number + size))
+        texts = pa.array([str(number) * (number % 5)] * size, pa.string())
+        lake.write_parquet("t/1.parquet", {"v": pa.array(values, pa.int64()), "s": texts})
+
+        assert [row[0] for row in lake.ask("select v, s from t")] == values
+
+
 def test_hidden_files_are_left_out(lake: Lake) -> None:
     lake.add("films", "id bigint")
     lake.write_parquet("films/1.parquet", {"id": [1]})

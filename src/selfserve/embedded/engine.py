@@ -23,6 +23,7 @@ _SETTINGS = {
     "enable_progress_bar": True,  # without it nobody is told how far a query is
     "enable_progress_bar_print": False,
     "allow_community_extensions": False,
+    "enable_external_file_cache": False,  # it mixes a file with what stood there a moment before
 }
 
 

@@ -12,7 +12,7 @@ from selfserve.core.sql.csv_text import csv_text
 from selfserve.core.sql.json_text import json_text
 from selfserve.core.sql.result_format import ResultFormat, distinct_names
 from selfserve.embedded.answer import EmbeddedAnswer, Measure, progress_of
-from selfserve.embedded.errors import cancelled, engine_errors
+from selfserve.embedded.errors import cancelled, engine_errors, file_errors
 from selfserve.embedded.exporting import can_copy, copy_sql
 from selfserve.embedded.prepared import Prepared
 from selfserve.embedded.types import to_duckdb
@@ -84,6 +84,6 @@ class EmbeddedExport:
         answer = EmbeddedAnswer(self._cursor, query, measure=self._measure)
         to_text = csv_text if self._format is ResultFormat.CSV else json_text
         pieces: Iterable[str] = to_text(answer.columns, answer.batches())
-        with self._to.open("w", encoding="utf-8", newline="") as file:
+        with file_errors(self._to), self._to.open("w", encoding="utf-8", newline="") as file:
             file.writelines(pieces)
         return answer.figures()

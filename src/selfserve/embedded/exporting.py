@@ -1,6 +1,7 @@
 """COPY statements whose files look as our own writers write them: see core/sql/csv_text.py.
 
 DuckDB writes ten times as fast as Python, so all that it can write the same way is left to it.
+It puts quotes around fields with a `#`, too, which to readers of CSV is the same.
 """
 
 import re
@@ -21,7 +22,6 @@ _OTHERWISE = ("STRUCT(", "MAP(", "INTERVAL")
 
 
 _AS_TEXT = {
-    (None, "TIME"): "strftime(DATE '2000-01-01' + {0}, '%H:%M:%S.%f')",
     (ResultFormat.CSV, "BLOB"): "lower(hex({0}))",
     (ResultFormat.JSON, "BLOB"): "base64({0})",
     (ResultFormat.JSON, "DECIMAL"): "CAST({0} AS VARCHAR)",
@@ -58,29 +58,32 @@ def _expression(name: str, of_type: str, shown_type: str, of: ResultFormat) -> s
     if of is ResultFormat.PARQUET:
         return name
     if of_type.startswith("TIMESTAMP"):
-        return _timestamp(name, shown_type)
+        zone = " || ' UTC'" if shown_type.endswith("with time zone") else ""
+        return _with_digits(f"strftime({name}, '%Y-%m-%d %H:%M:%S.%f')", shown_type) + zone
+    if of_type == "TIME":
+        return _with_digits(f"strftime(DATE '2000-01-01' + {name}, '%H:%M:%S.%f')", shown_type)
     if of_type in {"FLOAT", "DOUBLE"}:
-        return _float(name, of)
+        return _float(name, of_type, of)
     of_type = of_type.partition("(")[0]
-    return _AS_TEXT.get((of, of_type), _AS_TEXT.get((None, of_type), "{0}")).format(name)
+    return _AS_TEXT.get((of, of_type), "{0}").format(name)
 
 
-def _timestamp(name: str, shown_type: str) -> str:
+def _with_digits(text: str, shown_type: str) -> str:
     """As many digits as the type has, and more only where the value has more."""
     found = _DIGITS.search(shown_type)
     least = int(found[1]) if found else 3
-    zone = "|| ' UTC'" if shown_type.endswith("with time zone") else ""
-    text = f"strftime({name}, '%Y-%m-%d %H:%M:%S.%f')"
     zeros = f"regexp_replace({text}, '0{{0,{6 - min(least, 6)}}}$', '')"
-    return f"rtrim({zeros}, '.') {zone}"
+    return f"rtrim({zeros}, '.')"
 
 
-def _float(name: str, of: ResultFormat) -> str:
+def _float(name: str, of_type: str, of: ResultFormat) -> str:
     """NaN and Infinity have other names with us, and in JSON they are text."""
     kinds = (f"isnan({name})", f"{name} = 'Infinity'", f"{name} = '-Infinity'")
     words = ("NaN", "Infinity", "-Infinity")
     as_json = of is ResultFormat.JSON
     values = [f"to_json('{word}')" if as_json else f"'{word}'" for word in words]
-    plain = f"to_json({name})" if as_json else f"CAST({name} AS VARCHAR)"
+    plain = f"CAST({name} AS VARCHAR)"
+    if as_json:  # of a FLOAT, the digits that tell it from others are enough
+        plain = f"to_json(CAST({plain} AS DOUBLE))" if of_type == "FLOAT" else f"to_json({name})"
     cases = " ".join(f"WHEN {kind} THEN {value}" for kind, value in zip(kinds, values, strict=True))
     return f"CASE {cases} ELSE {plain} END"
