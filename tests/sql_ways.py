@@ -95,6 +95,7 @@ class FakeWay:
     asked: list[tuple[SqlRequest, Wish]] = field(default_factory=list)
     answers: list[FakeAnswer] = field(default_factory=list)
     estimates: list[SqlRequest] = field(default_factory=list)
+    bounds: list[SqlRequest] = field(default_factory=list)
     is_open: int = 0
     """How many statements hold something."""
     closed: int = 0
@@ -118,6 +119,13 @@ class FakeWay:
         if isinstance(self.estimated, Exception):
             raise self.estimated
         return self.estimated or estimate_of(0)
+
+    def most_bytes(self, request: SqlRequest) -> int:
+        """See Way."""
+        self.bounds.append(request)
+        if isinstance(self.estimated, Exception):
+            raise self.estimated
+        return 2 * self.estimated.bytes if self.estimated else 0
 
     def chosen_for(self, request: SqlRequest) -> Way:
         """See Road."""

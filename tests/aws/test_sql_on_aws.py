@@ -1,6 +1,7 @@
 """What is known of AWS's tables without a cluster, on moto: Glue's tables, S3's footers."""
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,14 @@ import pytest
 from moto import mock_aws
 
 from fakes import FakeBackend
+from selfserve.coordinator.connection import Coordinator
 from selfserve.core.sql.engines import Engine
+from selfserve.core.sql.estimate import Estimate
 from selfserve.core.sql.problems import SqlError
 from selfserve.core.sql.requests import SqlRequest
 from selfserve.usecases.sql.catalogues import open_catalogue
-from selfserve.usecases.sql.estimating import estimate_on_cluster
+from selfserve.usecases.sql.cluster_way import CoordinatorWay
+from selfserve.usecases.sql.estimating import ClusterEstimates
 from selfserve.usecases.sql.laptop import open_laptop
 from selfserve.usecases.sql.live_cluster import LiveCluster
 from selfserve.usecases.sql.ways import Wish
@@ -66,6 +70,14 @@ def test_the_laptop_shows_the_tables_of_glue(target: Target) -> None:
     laptop.close()
 
 
+def estimated(target: Target, live: LiveCluster, request: SqlRequest) -> Estimate:
+    estimates = ClusterEstimates(target, live)
+    try:
+        return estimates.estimate(request)
+    finally:
+        estimates.close()
+
+
 @pytest.fixture
 def live(target: Target, tmp_path: Path) -> LiveCluster:
     resolved = write_profiles(tmp_path / "profiles", trino=TRINO).resolve("trino")
@@ -75,7 +87,7 @@ def live(target: Target, tmp_path: Path) -> LiveCluster:
 def test_an_estimate_for_a_cluster_has_its_price_and_reads_footers(
     target: Target, live: LiveCluster
 ) -> None:
-    estimate = estimate_on_cluster(target, live, SqlRequest(text="select sum(id) from films"))
+    estimate = estimated(target, live, SqlRequest(text="select sum(id) from films"))
 
     assert estimate.rows == 5_000
     assert estimate.cost_low is not None
@@ -90,7 +102,7 @@ def test_of_a_cluster_whose_launch_is_not_recorded_the_price_is_not_known(
 ) -> None:
     forgotten = make_target(kind="aws", backend=FakeBackend())
 
-    estimate = estimate_on_cluster(forgotten, live, SqlRequest(text="select sum(id) from films"))
+    estimate = estimated(forgotten, live, SqlRequest(text="select sum(id) from films"))
 
     assert (estimate.rows, estimate.cost_high, estimate.seconds_high) == (5_000, None, None)
 
@@ -99,4 +111,24 @@ def test_a_wrong_statement_is_marked_before_a_cluster_sees_it(
     target: Target, live: LiveCluster
 ) -> None:
     with pytest.raises(SqlError, match="titel"):
-        estimate_on_cluster(target, live, SqlRequest(text="select titel from films"))
+        estimated(target, live, SqlRequest(text="select titel from films"))
+
+
+def test_the_bytes_of_its_tables_are_known_without_looking_into_files(
+    target: Target, live: LiveCluster
+) -> None:
+    way = CoordinatorWay(target, live, _no_tunnel)
+    request = SqlRequest(text="select sum(id) from films")
+
+    most = way.most_bytes(request)
+
+    size = boto3.client("s3", region_name="us-east-1").head_object(
+        Bucket="lake", Key="films/a.parquet"
+    )
+    assert most == size["ContentLength"]
+    assert way.estimate(request).bytes < most
+    way.close()
+
+
+def _no_tunnel() -> AbstractContextManager[Coordinator]:
+    raise AssertionError("nothing of this is for the coordinator")

@@ -118,7 +118,7 @@ def test_nothing_is_said_of_other_statements(
     assert done.exit_code == 0
     assert "Reads about" not in done.stderr
     expected = [] if "insert" in statement or hourly == 0 else [statement]
-    assert [request.text for request in opened.way.estimates] == expected
+    assert [request.text for request in opened.way.bounds] == expected
 
 
 def test_max_bytes_refuses_and_runs_nothing(run: Run, opened: Opened) -> None:

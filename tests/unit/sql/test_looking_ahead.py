@@ -34,6 +34,14 @@ def test_only_what_reads_a_lot_where_that_costs_is_worth_a_line(
         assert said.startswith("Reads about 100 GB; takes an estimated 10 s to 20 s, $0.02")
 
 
+def test_where_all_files_are_little_none_is_looked_into() -> None:
+    way = FakeWay(estimated=estimate_of(LARGE_BYTES // 2))  # of which the tables have twice
+
+    assert look_ahead(way, QUERY, most_bytes=None) is None
+
+    assert (way.bounds, way.estimates) == ([QUERY], [])
+
+
 def test_what_cannot_be_estimated_is_the_engines_to_judge() -> None:
     way = FakeWay(estimated=AwsError("Not allowed while listing s3://b/", hint="ask"))
 

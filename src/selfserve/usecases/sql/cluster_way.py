@@ -23,6 +23,7 @@ from selfserve.usecases.targets.target import Target
 
 if TYPE_CHECKING:
     from selfserve.coordinator.connection import Coordinator
+    from selfserve.usecases.sql.estimating import ClusterEstimates
 
 Connect = Callable[[], "AbstractContextManager[Coordinator]"]
 
@@ -46,6 +47,7 @@ class _ClusterWay:
     def __init__(self, target: Target, live: LiveCluster) -> None:
         self._target = target
         self._live = live
+        self._asked_before: ClusterEstimates | None = None
         name = live.cluster.name
         self.facts = Facts(
             engine=live.engine,
@@ -58,9 +60,24 @@ class _ClusterWay:
 
     def estimate(self, request: SqlRequest) -> Estimate:
         """See `Way.estimate`."""
-        from selfserve.usecases.sql.estimating import estimate_on_cluster
+        return self._estimates().estimate(request)
 
-        return estimate_on_cluster(self._target, self._live, request)
+    def most_bytes(self, request: SqlRequest) -> int:
+        """See `Way.most_bytes`."""
+        return self._estimates().most_bytes(request)
+
+    def close(self) -> None:
+        """See `Way.close`."""
+        if self._asked_before is not None:
+            self._asked_before.close()
+            self._asked_before = None
+
+    def _estimates(self) -> "ClusterEstimates":
+        if self._asked_before is None:
+            from selfserve.usecases.sql.estimating import ClusterEstimates
+
+            self._asked_before = ClusterEstimates(self._target, self._live)
+        return self._asked_before
 
     def catalogue(self) -> TableCatalogue:
         """See `Way.catalogue`."""
@@ -103,6 +120,10 @@ class CoordinatorWay(_ClusterWay):
 
     def close(self) -> None:
         """See `Way.close`."""
+        super().close()
+        self._disconnect()
+
+    def _disconnect(self) -> None:
         self._coordinator = None
         self._stack.close()
 
@@ -117,7 +138,7 @@ class CoordinatorWay(_ClusterWay):
             with self._asked(text, values, request.schema) as answer:
                 yield answer
         except ClusterFailedError:
-            self.close()  # the next statement of a prompt gets a new tunnel
+            self._disconnect()  # the next statement of a prompt gets a new tunnel
             raise
         finally:
             if held is not None:
@@ -197,9 +218,6 @@ class StepWay(_ClusterWay):
         """See `Road.chosen_for`."""
         del request
         return self
-
-    def close(self) -> None:
-        """See `Way.close`."""
 
     def _start(self, request: SqlRequest, wish: Wish) -> Answer:
         from selfserve.core.sql.binding import bind_literals

@@ -2,6 +2,7 @@
 
 import os
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from selfserve.core.instances import load_instances
 from selfserve.core.sql.estimate import Estimate
@@ -13,40 +14,59 @@ from selfserve.usecases.sql.live_cluster import LiveCluster
 from selfserve.usecases.sql.ways import Facts
 from selfserve.usecases.targets.target import Target
 
-
-def estimate_on_cluster(target: Target, live: LiveCluster, request: SqlRequest) -> Estimate:
-    """What the query would come to there; nothing is run.
-
-    Raises:
-        SqlError: the statement is wrong.
-        UnsupportedHereError: the optimizer that is asked does not know a part of it.
-    """
-    if target.is_local:
-        return _estimate_locally(target, request)
-    from selfserve.usecases.sql.laptop import open_laptop
-
-    facts = Facts(engine=live.engine, answered_by="nobody", hourly_cost=Decimal(0))
-    laptop = open_laptop(target, facts)
-    try:
-        return laptop.estimate_at(request, _pace_of(target, live))
-    finally:
-        laptop.close()
-
-
-def _pace_of(target: Target, live: LiveCluster) -> Pace:
-    name = live.cluster.name
-    spec = read_intent(target, name.launch_id) if name else None
-    if spec is None:
-        return Pace(live.engine, None, None)
-    return Pace.of_cluster(live.engine, spec, load_instances(), cost_of(spec))
-
-
-def _estimate_locally(target: Target, request: SqlRequest) -> Estimate:
+if TYPE_CHECKING:
+    from selfserve.usecases.sql.laptop import LaptopWay
     from selfserve.usecases.sql.local_way import LocalWay
 
-    facts = Facts(engine=request.engine, answered_by="nobody", hourly_cost=Decimal(0))
-    way = LocalWay(facts, target.bucket)
-    try:
-        return way.estimate_at(request, Pace.of_this_machine(os.cpu_count() or 1))
-    finally:
-        way.close()
+
+class ClusterEstimates:
+    """Asks the optimizer of the embedded engine, which is opened when the first one asks."""
+
+    def __init__(self, target: Target, live: LiveCluster) -> None:
+        self._target = target
+        self._live = live
+        self._engine: LaptopWay | LocalWay | None = None
+
+    def estimate(self, request: SqlRequest) -> Estimate:
+        """What the query would come to there; nothing is run.
+
+        Raises:
+            SqlError: the statement is wrong.
+            UnsupportedHereError: the optimizer that is asked does not know a part of it.
+        """
+        return self._opened().estimate_at(request, self._pace())
+
+    def most_bytes(self, request: SqlRequest) -> int:
+        """See `Way.most_bytes`. Raises: as `estimate` does."""
+        return self._opened().most_bytes(request)
+
+    def close(self) -> None:
+        """Give the engine up; idempotent."""
+        if self._engine is not None:
+            self._engine.close()
+            self._engine = None
+
+    def _opened(self) -> "LaptopWay | LocalWay":
+        if self._engine is None:
+            facts = Facts(engine=self._live.engine, answered_by="nobody", hourly_cost=Decimal(0))
+            self._engine = _open(self._target, facts)
+        return self._engine
+
+    def _pace(self) -> Pace:
+        if self._target.is_local:
+            return Pace.of_this_machine(os.cpu_count() or 1)
+        name = self._live.cluster.name
+        spec = read_intent(self._target, name.launch_id) if name else None
+        if spec is None:
+            return Pace(self._live.engine, None, None)
+        return Pace.of_cluster(self._live.engine, spec, load_instances(), cost_of(spec))
+
+
+def _open(target: Target, facts: Facts) -> "LaptopWay | LocalWay":
+    if target.is_local:
+        from selfserve.usecases.sql.local_way import LocalWay
+
+        return LocalWay(facts, target.bucket)
+    from selfserve.usecases.sql.laptop import open_laptop
+
+    return open_laptop(target, facts)

@@ -75,6 +75,7 @@ class LaptopWay:
         self._catalogue = catalogue
         self._temp = TemporaryDirectory(prefix="selfserve-sql-")
         source = S3Files(clients.s3)
+        self._estimator = Estimator(source, Footers(partial(read_range, clients.s3)))
         self._sql = EmbeddedSql(
             Engine(
                 source,
@@ -82,7 +83,7 @@ class LaptopWay:
                 prepare=partial(let_read_s3, clients=clients),
             ),
             catalogue,
-            estimator=Estimator(source, Footers(partial(read_range, clients.s3))),
+            estimator=self._estimator,
         )
 
     @contextmanager
@@ -110,6 +111,10 @@ class LaptopWay:
     def estimate_at(self, request: SqlRequest, pace: Pace) -> Estimate:
         """What it would take elsewhere."""
         return self._sql.estimate(request, pace)
+
+    def most_bytes(self, request: SqlRequest) -> int:
+        """See `Way.most_bytes`."""
+        return self._estimator.bytes_of(self._sql.prepare(request).tables)
 
     def chosen_for(self, request: SqlRequest) -> "LaptopWay":
         """See `Road.chosen_for`."""

@@ -1,5 +1,6 @@
 """What a query would read, asked before it runs: to refuse it, or to say what it costs."""
 
+from selfserve.core.sql.estimate import Estimate
 from selfserve.core.sql.estimate_limit import check_max_bytes
 from selfserve.core.sql.estimate_view import to_total
 from selfserve.core.sql.requests import SqlRequest
@@ -21,15 +22,20 @@ def look_ahead(way: Way, request: SqlRequest, *, most_bytes: int | None) -> str 
         InterruptedByUserError: the user does not want to wait for it.
         SelfserveError: it cannot be told whether it would.
     """
-    try:
+    if most_bytes is not None:
         estimate = way.estimate(request)
+        check_max_bytes(estimate, most_bytes)
+        return _said(way, estimate)
+    try:
+        if way.most_bytes(request) <= LARGE_BYTES:
+            return None  # as nearly always: then no file is looked into
+        return _said(way, way.estimate(request))
     except InterruptedByUserError:
         raise
     except SelfserveError:
-        if most_bytes is not None:
-            raise
         return None
-    if most_bytes is not None:
-        check_max_bytes(estimate, most_bytes)
+
+
+def _said(way: Way, estimate: Estimate) -> str | None:
     costs = way.facts.hourly_cost != 0
     return to_total(estimate) if costs and estimate.bytes > LARGE_BYTES else None
