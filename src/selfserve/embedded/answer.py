@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from selfserve.core.sql.answers import Column, Figures, Progress, Row
-from selfserve.embedded.errors import cancelled, engine_errors
+from selfserve.embedded.errors import cancelled, engine_errors, stream_errors
 from selfserve.embedded.keeping import Keeper
 from selfserve.embedded.prepared import Prepared
 from selfserve.embedded.rows import to_rows
 
 if TYPE_CHECKING:
     import duckdb
+    import pyarrow as pa
 
 Measure = Callable[[], int | None]
 """How many bytes of its tables a query has read; None: not known."""
@@ -62,19 +63,28 @@ class EmbeddedAnswer:
         if self._keeper:
             self._keeper.begin(columns)
         shown = 0
-        with engine_errors():
-            reader = self._cursor.to_arrow_reader(_BATCH_ROWS)
-            for batch in reader:
-                self._rows += batch.num_rows
-                if self._keeper:
-                    self._keeper.add(batch)
-                if most is not None:
-                    batch = batch.slice(0, max(most - shown, 0))  # noqa: PLW2901  what is shown of it
-                    shown += batch.num_rows
-                if batch.num_rows:
-                    yield to_rows(batch, columns)
+        for batch in self._read():
+            self._rows += batch.num_rows
+            if self._keeper:
+                self._keeper.add(batch)
+            if most is not None:
+                batch = batch.slice(0, max(most - shown, 0))  # noqa: PLW2901  what is shown of it
+                shown += batch.num_rows
+            if batch.num_rows:
+                yield to_rows(batch, columns)
         if self._keeper:
             self._keeper.complete()
+
+    def _read(self) -> "Iterator[pa.RecordBatch]":
+        with engine_errors():
+            reader = self._cursor.to_arrow_reader(_BATCH_ROWS)
+        while True:
+            with stream_errors():
+                try:
+                    batch = reader.read_next_batch()
+                except StopIteration:
+                    return
+            yield batch
 
     def progress(self) -> Progress:
         """As DuckDB says."""

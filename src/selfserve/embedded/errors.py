@@ -9,7 +9,7 @@ from pathlib import Path
 from selfserve.errors import AwsError, BadInputError, InterruptedByUserError, SelfserveError
 
 _CONTEXT = re.compile(r"\n\nLINE \d+:.*", re.DOTALL)
-_KIND = re.compile(r"^[A-Za-z ]+ Error: ")
+_KIND = re.compile(r"^([A-Za-z ]+) Error: ")
 _NO_SPACE = re.compile(
     r"No space left on device|max_temp_directory_size|failed to offload", re.IGNORECASE
 )
@@ -42,6 +42,21 @@ def engine_errors() -> Iterator[None]:
     try:
         yield
     except duckdb.Error as error:
+        raise to_selfserve(error) from error
+
+
+@contextmanager
+def stream_errors() -> Iterator[None]:
+    """The same while rows are read: there DuckDB's errors come in the clothes of Arrow's.
+
+    Raises: as `engine_errors` does.
+    """
+    from pyarrow import ArrowException  # noqa: PLC0415  70 ms; whoever reads rows has loaded it
+
+    try:
+        with engine_errors():
+            yield
+    except (OSError, ArrowException) as error:
         raise to_selfserve(error) from error
 
 
@@ -79,23 +94,24 @@ def cancelled() -> SelfserveError:
 
 def to_selfserve(error: Exception) -> SelfserveError:
     """What one of DuckDB's errors means for its user."""
-    said = _without_advice(_KIND.sub("", _CONTEXT.sub("", str(error))).strip())
-    kind = type(error).__name__
-    if kind == "InterruptException":
+    text = str(error)
+    kind = found[1].upper() if (found := _KIND.match(text)) else ""
+    said = _without_advice(_KIND.sub("", _CONTEXT.sub("", text)).strip())
+    if kind == "INTERRUPT":
         return cancelled()
     if _NO_SPACE.search(said):
         return _no_space(said)
-    if _MEMORY.search(said) or kind == "OutOfMemoryException":
+    if _MEMORY.search(said) or kind == "OUT OF MEMORY":
         return BadInputError(
             f"The query needs more memory than this machine has: {said.splitlines()[0]}",
             hint="Run it on a cluster: selfserve sql … --on aws",
         )
-    if kind == "HTTPException" or (kind == "IOException" and _FORBIDDEN.search(said)):
+    if kind == "HTTP" or (kind == "IO" and _FORBIDDEN.search(said)):
         return _refused_by_s3(said)
     hint = "Look at the tables' columns: selfserve sql 'describe T'"
     if _BROKEN_FILE.search(said):
         hint = "Look at that file, or move it out of the table's folder."
-    elif kind == "ConversionException" or said.startswith("Cannot cast"):
+    elif kind == "CONVERSION" or said.startswith("Cannot cast"):
         hint = "Let what does not fit be NULL: try_cast(… as …)"
     return BadInputError(f"The query failed: {said}", hint=hint)
 
