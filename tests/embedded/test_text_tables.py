@@ -1,6 +1,8 @@
 """CSV and JSON: what Hive and Spark take for fields and values, and which lines are refused."""
 
 import gzip
+import json
+from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -8,7 +10,7 @@ import pytest
 
 from embedded_lake import CSV, JSON, Lake
 from selfserve.core.sql.problems import UnsupportedHereError
-from selfserve.core.sql.tables import TextOptions
+from selfserve.core.sql.tables import TableColumn, TextOptions
 from selfserve.errors import BadInputError
 
 HIVE = TextOptions(delimiter="\x01", quote="", escape="")
@@ -182,6 +184,21 @@ def test_lines_of_json_are_rows(lake: Lake) -> None:
         (2, "5", None, {"a": 1, "b": None}, None, None),
         (None, None, None, None, [], {}),
     ]
+
+
+@pytest.mark.parametrize("name", ["id", "a.b", "a b", "$id", "*", 'say "x"', "é", "[0]"])
+@pytest.mark.parametrize("is_upper", [False, True])
+def test_names_in_json_stand_for_themselves(lake: Lake, name: str, is_upper: bool) -> None:  # noqa: FBT001
+    table = lake.add("t", "v bigint, other bigint", format=JSON)
+    columns = (TableColumn(name, "bigint"), TableColumn("other", "bigint"))
+    lake.catalogue.known["lake", "t"] = replace(table, columns=columns)
+    written = name.upper() if is_upper else name
+    lines = [
+        json.dumps({written: 1, "a": {"b": 9}}, ensure_ascii=escapes) for escapes in (True, False)
+    ]
+    lake.write("t/1.json", "\n".join(lines))
+
+    assert lake.ask("select * from t") == [(1, None), (1, None)]
 
 
 def test_objects_of_json_may_be_nested_in_each_other(lake: Lake) -> None:

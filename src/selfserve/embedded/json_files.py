@@ -4,27 +4,45 @@ Names of fields count in any case, as in Hive's JsonSerDe and Trino; a field tha
 is NULL; a value of another type is an error.
 """
 
+import re
 from collections.abc import Sequence
 
 from selfserve.core.sql.sql_types import SqlType, parse_type
-from selfserve.core.sql.tables import Table, TableColumn
+from selfserve.core.sql.tables import Table
 from selfserve.embedded.types import quoted, text_literal, to_duckdb
 
 _FIELDS = quoted("fields of the object")
+_MEMBERS = "members"
+_UPPER = r'[A-Z\\\x{80}-\x{10FFFF}][^"]*"\s*:|""\s*:'
+"""What may be a name that is not in lower case, or is written with escapes."""
+_SIMPLE = re.compile(r"[\w .$-]+")
+"""A name that can stand in a path of JSON."""
 _INTEGERS = frozenset({"tinyint", "smallint", "integer", "bigint"})
 
 
 def json_source(table: Table, listed: str, options: Sequence[str]) -> tuple[str, list[str]]:
     """Where the rows come from, and the expressions of the table's columns."""
     read = ", ".join([listed, "format = 'newline_delimited'", *options])
-    fields = f"* EXCLUDE json, {_lowered('json')} AS {_FIELDS}"
-    expressions = [f"{_column(column)} AS {quoted(column.name)}" for column in table.columns]
+    fields = f"* EXCLUDE json, {_fields(table)} AS {_FIELDS}"
+    expressions = [
+        f"{_value(f'{_FIELDS}[{index}]', parse_type(column.type), 0)} AS {quoted(column.name)}"
+        for index, column in enumerate(table.columns, start=1)
+    ]
     return f"(SELECT {fields} FROM read_json_objects({read}))", expressions
 
 
-def _column(column: TableColumn) -> str:
-    value = f"{_FIELDS}[{text_literal(column.name.lower())}]"
-    return _value(value, parse_type(column.type), 0)
+def _fields(table: Table) -> str:
+    """The values of the columns, as JSON; names are lowered only where there is need to."""
+    names = [column.name.lower() for column in table.columns]
+    paths = ", ".join(text_literal(f"$.{quoted(name)}") for name in names)
+    is_plain = (
+        f"starts_with(ltrim(json), '{{') AND NOT regexp_matches(json, {text_literal(_UPPER)})"
+    )
+    picked = ", ".join(f"{_MEMBERS}[{text_literal(name)}]" for name in names)
+    slowly = f"list_transform([{_lowered('json')}], lambda {_MEMBERS}: [{picked}])[1]"
+    if not all(map(_SIMPLE.fullmatch, names)):
+        return slowly
+    return f"CASE WHEN {is_plain} THEN json_extract(json, [{paths}]) ELSE {slowly} END"
 
 
 def _lowered(value: str) -> str:
