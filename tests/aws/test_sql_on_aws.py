@@ -16,16 +16,18 @@ from selfserve.core.sql.engines import Engine
 from selfserve.core.sql.estimate import Estimate
 from selfserve.core.sql.problems import SqlError
 from selfserve.core.sql.requests import SqlRequest
+from selfserve.usecases.progress import quiet
 from selfserve.usecases.sql.catalogues import open_catalogue
 from selfserve.usecases.sql.cluster_way import CoordinatorWay
-from selfserve.usecases.sql.estimating import ClusterEstimates
+from selfserve.usecases.sql.estimating import ClusterEstimates, pace_of_live
 from selfserve.usecases.sql.laptop import open_laptop
 from selfserve.usecases.sql.live_cluster import LiveCluster
+from selfserve.usecases.sql.opening import Where, open_session
 from selfserve.usecases.sql.ways import Wish
 from selfserve.usecases.targets.target import Target
 from selfserve.usecases.up import up
 from sql_ways import FACTS, TRINO
-from targets import make_target, write_profiles
+from targets import FakeTargets, make_target, write_profiles
 
 _SERDE = "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe"
 PARQUET = {
@@ -71,7 +73,7 @@ def test_the_laptop_shows_the_tables_of_glue(target: Target) -> None:
 
 
 def estimated(target: Target, live: LiveCluster, request: SqlRequest) -> Estimate:
-    estimates = ClusterEstimates(target, live)
+    estimates = ClusterEstimates(target, live.engine, lambda: pace_of_live(target, live))
     try:
         return estimates.estimate(request)
     finally:
@@ -128,6 +130,25 @@ def test_the_bytes_of_its_tables_are_known_without_looking_into_files(
     assert most == size["ContentLength"]
     assert way.estimate(request).bytes < most
     way.close()
+
+
+def test_what_a_query_costs_is_said_without_a_cluster(
+    target: Target, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SELFSERVE_CONFIG", str(tmp_path / "config.yaml"))
+    monkeypatch.setenv("SELFSERVE_CACHE", str(tmp_path / "cache"))
+    write_profiles(tmp_path / "cluster_profiles", trino=TRINO)
+    session = open_session(FakeTargets(target), Where(cluster="trino"), report=quiet)
+
+    estimate = session.road.estimate(SqlRequest(text="select sum(id) from films"))
+
+    assert estimate.rows == 5_000
+    assert estimate.cost_high is not None
+    assert session.road.most_bytes(SqlRequest(text="select id from films")) > estimate.bytes
+    assert session.road.catalogue().tables("default") == ["films"]
+    assert target.backend.list_clusters() == []
+    session.road.close()
 
 
 def _no_tunnel() -> AbstractContextManager[Coordinator]:

@@ -19,6 +19,7 @@ from selfserve.usecases.sql.opening import Where
 from selfserve.usecases.sql.running import SqlSession
 from selfserve.usecases.targets.target import Targets
 from sql_ways import FACTS, FakeWay, estimate_of, make_session
+from targets import FakeTargets
 
 Run = Callable[..., Result]
 LARGE = estimate_of(2_000_000_000_000)
@@ -166,6 +167,25 @@ def test_a_cluster_with_another_engine_is_told_apart_too(
     assert done.exit_code == 2
     assert "is for Trino, and here answers Spark SQL" in done.stderr
     assert (opened.way.asked, opened.way.closed) == ([], 1)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        pytest.param(["select :day"], id="a-value-is-missing"),
+        pytest.param(["select 'open"], id="not-closed"),
+        pytest.param(["select 1; select 2", "--out", "a.csv"], id="two-results-for-one-file"),
+        pytest.param(["-- nothing"], id="no-statement"),
+    ],
+)
+def test_no_cluster_is_started_for_what_cannot_run(
+    run: Run, targets: FakeTargets, arguments: list[str]
+) -> None:
+    statement, *options = arguments
+    done = run("sql", "-c", "small", *options, "--", statement)
+
+    assert done.exit_code == 2
+    assert targets.target.backend.list_clusters() == []
 
 
 def opened_record(opened: Opened) -> QueryRecord:

@@ -90,8 +90,7 @@ class Console:
         ready = make_ready(script, given, self.session.road.facts.engine)
         for statement in ready.statements:
             request = self._request(ready, statement)
-            estimate = self.session.road.chosen_for(request).estimate(request)
-            show_estimate(self.this.output, estimate)
+            show_estimate(self.this.output, self.session.road.estimate(request))
 
     def catalogue(self) -> "TableCatalogue":
         """The tables that statements see."""
@@ -169,12 +168,12 @@ class Console:
 
     def _look_ahead(self, request: SqlRequest) -> None:
         """Refuse a query that reads too much; say what a large one costs before it does."""
-        way = self.session.road.chosen_for(request)
-        if self._max_bytes is None and way.facts.hourly_cost == 0:
+        road = self.session.road
+        if self._max_bytes is None and road.facts.hourly_cost == 0:
             return  # without loading what the shortest statement need not wait for
         from selfserve.usecases.sql.looking_ahead import look_ahead
 
-        said = look_ahead(way, request, most_bytes=self._max_bytes)
+        said = look_ahead(road, request, most_bytes=self._max_bytes)
         if said is not None:
             self.this.output.say(said)
 

@@ -9,9 +9,11 @@ from selfserve.core.sql.problems import SqlError, UnsupportedHereError
 from selfserve.core.sql.requests import SqlRequest
 from selfserve.errors import AwsError, BadInputError, InterruptedByUserError
 from selfserve.usecases.progress import Note, Progress
+from selfserve.usecases.sql.cluster_later import ClusterLater
 from selfserve.usecases.sql.laptop_first import LaptopFirst
 from selfserve.usecases.sql.ways import Way
 from sql_ways import FACTS, FakeWay, estimate_of
+from targets import make_target
 
 QUERY = SqlRequest(text="select count(*) from films")
 
@@ -28,9 +30,8 @@ class House:
     said: list[Progress] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.road = LaptopFirst(
-            self.laptop, self.open_cluster, most_bytes=1_000_000, report=self.said.append
-        )
+        later = ClusterLater(make_target(), "trino", Engine.TRINO, self.open_cluster)
+        self.road = LaptopFirst(self.laptop, later, most_bytes=1_000_000, report=self.said.append)
 
     def open_cluster(self) -> Way:
         self.opened += 1
@@ -153,3 +154,16 @@ def test_without_a_large_query_no_cluster_is_opened_to_be_closed(house: House) -
 
     assert (house.opened, house.laptop.closed, house.cluster.closed) == (0, 1, 0)
     assert house.road.facts.engine is Engine.TRINO
+
+
+@pytest.mark.parametrize("amount", [1_000_000, 1_000_001])
+def test_an_estimate_is_that_of_whoever_would_answer(house: House, amount: int) -> None:
+    house.laptop.estimated = estimate_of(amount)
+    house.road.chosen_for(QUERY)
+    before = len(house.laptop.estimates)
+
+    house.road.estimate(QUERY)
+
+    assert len(house.laptop.estimates) == before + 1
+    assert house.cluster.estimates == ([QUERY] if amount > 1_000_000 else [])
+    assert house.road.facts.hourly_cost is None

@@ -6,16 +6,21 @@ from pathlib import Path
 import pytest
 
 from selfserve.core.sql.engines import Engine
+from selfserve.core.sql.requests import SqlRequest
 from selfserve.errors import BadInputError, NotFoundError
+from selfserve.usecases.profiles import ProfileBook
 from selfserve.usecases.progress import quiet
 from selfserve.usecases.sql.cluster_way import CoordinatorWay, StepWay
 from selfserve.usecases.sql.laptop_first import LaptopFirst
 from selfserve.usecases.sql.opening import Where, open_book, open_session
 from selfserve.usecases.sql.running import SqlSession
+from selfserve.usecases.up import up
 from sql_ways import NO_ENGINE, PRESTO, TRINO
 from targets import SMALL, FakeTargets, make_target, write_profiles
 
 HIVE = SMALL.replace("spark: 3.5.6", "release: emr-7.10.0").replace("[Spark]", "[Hive]")
+
+SELECT = SqlRequest(text="select 1")
 
 
 class House:
@@ -58,12 +63,14 @@ def aws() -> House:
         ("small", Engine.SPARK, StepWay),
     ],
 )
-def test_on_aws_a_cluster_of_the_profile_is_started(
+def test_on_aws_a_cluster_of_the_profile_is_started_when_a_statement_needs_it(
     aws: House, profile: str, engine: Engine, way: type
 ) -> None:
     session = aws.open(Where(cluster=profile))
 
-    assert isinstance(session.road, way)
+    assert (session.road.facts.engine, session.road.facts.profile) == (engine, profile)
+    assert aws.launched == []
+    assert isinstance(session.road.chosen_for(SELECT), way)
     facts = session.road.facts
     assert (facts.engine, facts.cluster, facts.profile) == (engine, profile, profile)
     assert facts.answered_by == f"{engine.called} on {profile}"
@@ -75,6 +82,9 @@ def test_on_aws_a_cluster_of_the_profile_is_started(
 
 def test_without_a_name_it_is_the_profile_for_ad_hoc_queries(aws: House) -> None:
     session = aws.open(Where())
+
+    session.road.chosen_for(SELECT)
+    session.road.chosen_for(SELECT)
 
     assert session.road.facts.engine is Engine.TRINO
     assert aws.launched == ["adhoc-presto"]
@@ -94,7 +104,30 @@ def test_with_a_limit_for_the_laptop_no_cluster_is_started_yet(aws: House, profi
 def test_the_laptop_does_not_stand_in_for_hive_or_spark(aws: House, profile: str) -> None:
     session = aws.open(Where(cluster=profile, laptop_bytes=10))
 
-    assert isinstance(session.road, StepWay)
+    assert isinstance(session.road.chosen_for(SELECT), StepWay)
+
+
+def test_a_cluster_that_is_up_is_found_by_its_name_at_once(aws: House) -> None:
+    aws.open(Where(cluster="trino")).road.chosen_for(SELECT)
+    (cluster,) = aws.targets.target.backend.list_clusters()
+
+    session = aws.open(Where(cluster=cluster.id))
+
+    assert isinstance(session.road, CoordinatorWay)
+    assert len(aws.launched) == 1
+
+
+def test_a_cluster_with_the_profiles_name_and_another_engine_is_refused(
+    aws: House, tmp_path: Path
+) -> None:
+    resolved = ProfileBook((("here", tmp_path / "cluster_profiles"),)).resolve("small")
+    there = up(aws.targets.target, resolved, name="trino").cluster.id
+    session = aws.open(Where(cluster="trino"))
+
+    with pytest.raises(BadInputError, match="Cluster trino has Spark SQL, and the profile") as seen:
+        session.road.chosen_for(SELECT)
+
+    assert seen.value.hint == f"Name it by its id: selfserve sql -c {there} …"
 
 
 def test_a_profile_without_an_engine_is_refused_and_nothing_started(aws: House) -> None:
@@ -126,7 +159,8 @@ def test_on_this_machine_hive_and_spark_have_clusters_that_cost_nothing() -> Non
 
     session = house.open(Where(cluster="hive"))
 
-    assert isinstance(session.road, StepWay)
+    assert session.road.facts.hourly_cost == 0
+    assert isinstance(session.road.chosen_for(SELECT), StepWay)
     assert session.road.facts.hourly_cost == 0
     assert house.launched == ["hive"]
 

@@ -74,9 +74,12 @@ class _ClusterWay:
 
     def _estimates(self) -> "ClusterEstimates":
         if self._asked_before is None:
-            from selfserve.usecases.sql.estimating import ClusterEstimates
+            from selfserve.usecases.sql.estimating import ClusterEstimates, pace_of_live
 
-            self._asked_before = ClusterEstimates(self._target, self._live)
+            target, live = self._target, self._live
+            self._asked_before = ClusterEstimates(
+                target, live.engine, lambda: pace_of_live(target, live)
+            )
         return self._asked_before
 
     def catalogue(self) -> TableCatalogue:

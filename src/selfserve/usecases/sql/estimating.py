@@ -1,15 +1,18 @@
 """What a query would read, take and cost on a cluster: the catalogue and the footers say it."""
 
 import os
+from collections.abc import Callable
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from selfserve.core.instances import load_instances
+from selfserve.core.launch import LaunchSpec
+from selfserve.core.sql.engines import Engine
 from selfserve.core.sql.estimate import Estimate
 from selfserve.core.sql.estimate_pace import Pace
 from selfserve.core.sql.requests import SqlRequest
 from selfserve.usecases.launches.launching import read_intent
-from selfserve.usecases.placement.destination_facts import cost_of
+from selfserve.usecases.placement.destination_facts import cost_of, render_alone
 from selfserve.usecases.sql.live_cluster import LiveCluster
 from selfserve.usecases.sql.ways import Facts
 from selfserve.usecases.targets.target import Target
@@ -22,9 +25,11 @@ if TYPE_CHECKING:
 class ClusterEstimates:
     """Asks the optimizer of the embedded engine, which is opened when the first one asks."""
 
-    def __init__(self, target: Target, live: LiveCluster) -> None:
+    def __init__(self, target: Target, engine: Engine, pace: Callable[[], Pace]) -> None:
+        """`pace` says how fast the cluster is, when an estimate needs it."""
         self._target = target
-        self._live = live
+        self._speaks = engine
+        self._pace = pace
         self._engine: LaptopWay | LocalWay | None = None
 
     def estimate(self, request: SqlRequest) -> Estimate:
@@ -48,18 +53,33 @@ class ClusterEstimates:
 
     def _opened(self) -> "LaptopWay | LocalWay":
         if self._engine is None:
-            facts = Facts(engine=self._live.engine, answered_by="nobody", hourly_cost=Decimal(0))
+            facts = Facts(engine=self._speaks, answered_by="nobody", hourly_cost=Decimal(0))
             self._engine = _open(self._target, facts)
         return self._engine
 
-    def _pace(self) -> Pace:
-        if self._target.is_local:
-            return Pace.of_this_machine(os.cpu_count() or 1)
-        name = self._live.cluster.name
-        spec = read_intent(self._target, name.launch_id) if name else None
-        if spec is None:
-            return Pace(self._live.engine, None, None)
-        return Pace.of_cluster(self._live.engine, spec, load_instances(), cost_of(spec))
+
+def pace_of(target: Target, engine: Engine, spec: LaunchSpec | None) -> Pace:
+    """Of a cluster like this; None: nobody knows what it was launched with."""
+    if target.is_local:
+        return Pace.of_this_machine(os.cpu_count() or 1)
+    if spec is None:
+        return Pace(engine, None, None)
+    return Pace.of_cluster(engine, spec, load_instances(), cost_of(spec))
+
+
+def pace_of_live(target: Target, live: LiveCluster) -> Pace:
+    """Of a cluster that is up."""
+    name = live.cluster.name
+    return pace_of(target, live.engine, read_intent(target, name.launch_id) if name else None)
+
+
+def pace_of_profile(target: Target, profile: str, engine: Engine) -> Pace:
+    """Of a cluster that would be started from this profile."""
+    from selfserve.usecases.profiles import find_profiles
+    from selfserve.usecases.targets.config_file import profiles_folder
+
+    resolved = find_profiles(profiles_folder()).resolve(profile)
+    return pace_of(target, engine, render_alone(target, resolved))
 
 
 def _open(target: Target, facts: Facts) -> "LaptopWay | LocalWay":

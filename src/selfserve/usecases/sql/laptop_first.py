@@ -1,8 +1,9 @@
 """Small queries on this machine, all others on the cluster, which is found when one comes."""
 
-from collections.abc import Callable
+from dataclasses import replace
 
 from selfserve.core.quantities import format_size
+from selfserve.core.sql.estimate import Estimate
 from selfserve.core.sql.metadata import answer_metadata
 from selfserve.core.sql.problems import SqlError
 from selfserve.core.sql.requests import SqlRequest
@@ -10,7 +11,7 @@ from selfserve.core.sql.script import StatementKind, split_script
 from selfserve.core.sql.tables import TableCatalogue
 from selfserve.errors import InterruptedByUserError, SelfserveError
 from selfserve.usecases.progress import Note, Report
-from selfserve.usecases.sql.ways import Facts, Way
+from selfserve.usecases.sql.ways import Facts, Road, Way
 
 _LOOKED_UP = {StatementKind.SHOW, StatementKind.DESCRIBE}
 """What the catalogue answers, without any cluster."""
@@ -22,14 +23,13 @@ class LaptopFirst:
     def __init__(
         self,
         laptop: Way,
-        open_cluster: Callable[[], Way],
+        cluster: Road,
         *,
         most_bytes: int,
         report: Report,
     ) -> None:
         self._laptop = laptop
-        self._open_cluster = open_cluster
-        self._cluster: Way | None = None
+        self._cluster = cluster
         self._last: tuple[SqlRequest, Way] | None = None
         """So that a statement is estimated once, however often its way is asked for."""
         self._most_bytes = most_bytes
@@ -37,8 +37,8 @@ class LaptopFirst:
 
     @property
     def facts(self) -> Facts:
-        """Of the laptop: both speak one dialect."""
-        return self._laptop.facts
+        """Of the laptop: both speak one dialect. What a statement costs depends on its way."""
+        return replace(self._laptop.facts, hourly_cost=None)
 
     def chosen_for(self, request: SqlRequest) -> Way:
         """The embedded engine for what it can answer and reads little, else the cluster.
@@ -54,11 +54,19 @@ class LaptopFirst:
         """See `Way.catalogue`."""
         return self._laptop.catalogue()
 
+    def estimate(self, request: SqlRequest) -> Estimate:
+        """See `Road.estimate`: on this machine if it reads little, else on the cluster."""
+        here = self._laptop.estimate(request)
+        return here if here.bytes <= self._most_bytes else self._cluster.estimate(request)
+
+    def most_bytes(self, request: SqlRequest) -> int:
+        """See `Road.most_bytes`."""
+        return self._laptop.most_bytes(request)
+
     def close(self) -> None:
         """Give both up."""
         self._laptop.close()
-        if self._cluster is not None:
-            self._cluster.close()
+        self._cluster.close()
 
     def _choose(self, request: SqlRequest) -> Way:
         kinds = [statement.kind for statement in split_script(request.text, request.engine)]
@@ -72,12 +80,12 @@ class LaptopFirst:
             raise
         except SelfserveError as error:
             self._report(Note(f"Not answered on this machine: {error}"))
-        return self._on_cluster()
+        return self._on_cluster(request)
 
     def _by_size(self, request: SqlRequest) -> Way:
         amount = self._laptop.estimate(request).bytes
         if amount > self._most_bytes:
-            return self._on_cluster()
+            return self._on_cluster(request)
         self._report(
             Note(
                 "Answered on this machine, by the embedded engine: it reads about "
@@ -86,8 +94,7 @@ class LaptopFirst:
         )
         return self._laptop
 
-    def _on_cluster(self) -> Way:
-        if self._cluster is None:
-            self._cluster = self._open_cluster()
-            self._report(Note(f"Answered by {self._cluster.facts.answered_by}."))
-        return self._cluster
+    def _on_cluster(self, request: SqlRequest) -> Way:
+        way = self._cluster.chosen_for(request)
+        self._report(Note(f"Answered by {way.facts.answered_by}."))
+        return way

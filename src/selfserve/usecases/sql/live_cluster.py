@@ -44,11 +44,12 @@ def find_or_start(target: Target, wanted: str, *, is_profile: bool, report: Repo
             f"Neither a running cluster nor a profile is called {wanted}.",
             hint="See clusters with: selfserve status; profiles with: selfserve profiles",
         )
-    if cluster is None:
-        cluster = _start(target, wanted, report)
-    elif cluster.state.is_starting:
-        cluster = _wait(target, cluster, report)
-    return _described(target, cluster)
+    if cluster is not None and not cluster.state.is_starting:
+        return _described(target, cluster)
+    ready = _wait(target, cluster, report) if cluster else _start(target, wanted, report)
+    live = _described(target, ready)
+    report(Note(f"Cluster {live.name} is up."))
+    return live
 
 
 def _find(target: Target, wanted: str) -> Cluster | None:

@@ -5,13 +5,13 @@ from selfserve.core.sql.estimate_limit import check_max_bytes
 from selfserve.core.sql.estimate_view import to_total
 from selfserve.core.sql.requests import SqlRequest
 from selfserve.errors import InterruptedByUserError, SelfserveError
-from selfserve.usecases.sql.ways import Way
+from selfserve.usecases.sql.ways import Road
 
 LARGE_BYTES = 100_000_000_000
 """Nobody needs to be told what less than this costs."""
 
 
-def look_ahead(way: Way, request: SqlRequest, *, most_bytes: int | None) -> str | None:
+def look_ahead(road: Road, request: SqlRequest, *, most_bytes: int | None) -> str | None:
     """One line about a query that reads a lot where that costs; None if there is none to say.
 
     With `most_bytes`, a query that reads more is refused. Without, what cannot be estimated
@@ -23,19 +23,19 @@ def look_ahead(way: Way, request: SqlRequest, *, most_bytes: int | None) -> str 
         SelfserveError: it cannot be told whether it would.
     """
     if most_bytes is not None:
-        estimate = way.estimate(request)
+        estimate = road.estimate(request)
         check_max_bytes(estimate, most_bytes)
-        return _said(way, estimate)
+        return _said(road, estimate)
     try:
-        if way.most_bytes(request) <= LARGE_BYTES:
+        if road.most_bytes(request) <= LARGE_BYTES:
             return None  # as nearly always: then no file is looked into
-        return _said(way, way.estimate(request))
+        return _said(road, road.estimate(request))
     except InterruptedByUserError:
         raise
     except SelfserveError:
         return None
 
 
-def _said(way: Way, estimate: Estimate) -> str | None:
-    costs = way.facts.hourly_cost != 0
+def _said(road: Road, estimate: Estimate) -> str | None:
+    costs = road.facts.hourly_cost != 0
     return to_total(estimate) if costs and estimate.bytes > LARGE_BYTES else None

@@ -10,7 +10,7 @@ from selfserve.usecases.sql.book import QueryBook
 from selfserve.usecases.sql.orders import check_engine
 from selfserve.usecases.sql.profile_engine import ProfileEngine, find_engine
 from selfserve.usecases.sql.running import SqlSession
-from selfserve.usecases.sql.ways import Facts, Road
+from selfserve.usecases.sql.ways import Facts, Road, Way
 from selfserve.usecases.targets.target import Place, Target, Targets
 
 DEFAULT_PROFILE = "adhoc-presto"
@@ -55,23 +55,30 @@ def open_session(targets: Targets, where: Where, *, report: Report) -> SqlSessio
 def _open_remote(
     target: Target, wanted: str, found: ProfileEngine | None, where: Where, report: Report
 ) -> SqlSession:
+    from selfserve.usecases.sql.cluster_later import ClusterLater
     from selfserve.usecases.sql.cluster_way import open_cluster
 
-    most_bytes = where.laptop_bytes
-    if target.is_local or most_bytes is None or found is None or not _is_embedded(found):
-        road: Road = open_cluster(target, wanted, found, report=report)
-    else:
-        from selfserve.usecases.sql.laptop import open_laptop
-        from selfserve.usecases.sql.laptop_first import LaptopFirst
+    def open_now() -> Way:
+        return open_cluster(target, wanted, found, report=report)
 
-        road = LaptopFirst(
-            open_laptop(target, _embedded_facts(found)),
-            lambda: open_cluster(target, wanted, found, report=report),
-            most_bytes=most_bytes,
-            report=report,
-        )
+    if found is None or found.engine is None:
+        road: Road = open_now()  # only the cluster can say which engine it has
+    else:
+        road = ClusterLater(target, found.profile, found.engine, open_now)
+        if where.laptop_bytes is not None and not target.is_local and _is_embedded(found):
+            road = _laptop_first(target, found, road, most_bytes=where.laptop_bytes, report=report)
     book = QueryBook(target.store, target.label)
     return SqlSession(road=road, book=book, owner=target.user, clock=target.clock)
+
+
+def _laptop_first(
+    target: Target, found: ProfileEngine, cluster: Road, *, most_bytes: int, report: Report
+) -> Road:
+    from selfserve.usecases.sql.laptop import open_laptop
+    from selfserve.usecases.sql.laptop_first import LaptopFirst
+
+    laptop = open_laptop(target, _embedded_facts(found))
+    return LaptopFirst(laptop, cluster, most_bytes=most_bytes, report=report)
 
 
 def _is_embedded(found: ProfileEngine) -> bool:

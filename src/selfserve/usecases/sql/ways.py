@@ -66,7 +66,13 @@ class Road(Protocol):
         """Who answers; of several, those that speak for all."""
 
     def chosen_for(self, request: "SqlRequest") -> "Way":
-        """The way that this statement takes."""
+        """The way that this statement takes; a cluster may be started for it."""
+
+    def estimate(self, request: "SqlRequest") -> "Estimate":
+        """What a query would read, take and cost; nothing is run, and nothing started."""
+
+    def most_bytes(self, request: "SqlRequest") -> int:
+        """Of all files of a query's tables: found out sooner than an estimate, and seldom less."""
 
     def catalogue(self) -> "TableCatalogue":
         """The tables that its statements see."""
@@ -85,9 +91,3 @@ class Way(Road, Protocol):
         self, request: "SqlRequest", wish: Wish, result_format: "ResultFormat", sink: "Sink"
     ) -> AbstractContextManager[Export]:
         """Start a query whose rows go to `sink`."""
-
-    def estimate(self, request: "SqlRequest") -> "Estimate":
-        """What a query would read, take and cost; nothing is run."""
-
-    def most_bytes(self, request: "SqlRequest") -> int:
-        """Of all files of a query's tables: found out sooner than an estimate, and seldom less."""
