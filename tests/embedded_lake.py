@@ -11,10 +11,10 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from selfserve.core.sql.answers import Column, Row
-from selfserve.core.sql.parameters import Parameter
 from selfserve.core.sql.requests import SqlRequest
-from selfserve.core.sql.result_format import ResultFormat
+from selfserve.core.sql.results.result_format import ResultFormat
 from selfserve.core.sql.tables import FileFormat, Partition, Table, TableColumn
+from selfserve.core.sql.text.parameters import Parameter
 from selfserve.embedded.answer import EmbeddedAnswer
 from selfserve.embedded.changes import Changes
 from selfserve.embedded.engine import Engine

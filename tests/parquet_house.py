@@ -5,8 +5,8 @@ from pathlib import Path
 import duckdb
 from pyarrow import parquet
 
-from selfserve.core.sql.estimate import Estimate
-from selfserve.core.sql.estimate_pace import Pace
+from selfserve.core.sql.estimates.estimate import Estimate
+from selfserve.core.sql.estimates.pace import Pace
 from selfserve.core.sql.tables import Table, TableColumn
 from selfserve.embedded.estimation import Estimator
 from selfserve.embedded.files import FolderFiles

@@ -2,8 +2,8 @@
 
 import json
 
-from selfserve.core.sql.hive_definition import EXTERNAL, VIEW, Definition, Storage
-from selfserve.core.sql.hive_formats import OPEN_CSV, STORAGE
+from selfserve.core.sql.hive.definition import EXTERNAL, VIEW, Definition, Storage
+from selfserve.core.sql.hive.formats import OPEN_CSV, STORAGE
 from selfserve.core.sql.tables import FileFormat, TableColumn
 
 TEXT_INPUT = "org.apache.hadoop.mapred.TextInputFormat"

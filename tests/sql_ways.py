@@ -9,16 +9,16 @@ from decimal import Decimal
 from fakes import FakeClock, MemoryStore
 from selfserve.core.sql.answers import Column, Figures, Progress, Row
 from selfserve.core.sql.engines import Engine
-from selfserve.core.sql.estimate import Estimate
+from selfserve.core.sql.estimates.estimate import Estimate
 from selfserve.core.sql.requests import SqlRequest
-from selfserve.core.sql.result_format import ResultFormat
+from selfserve.core.sql.results.result_format import ResultFormat
 from selfserve.core.sql.tables import TableCatalogue
 from selfserve.errors import InterruptedByUserError
-from selfserve.usecases.sql.book import QueryBook
-from selfserve.usecases.sql.row_export import RowExport
+from selfserve.usecases.sql.history.book import QueryBook
+from selfserve.usecases.sql.output.sink import Sink
+from selfserve.usecases.sql.roads.row_export import RowExport
+from selfserve.usecases.sql.roads.ways import Facts, Way, Wish
 from selfserve.usecases.sql.running import SqlSession
-from selfserve.usecases.sql.sink import Sink
-from selfserve.usecases.sql.ways import Facts, Way, Wish
 from targets import SMALL
 
 FACTS = Facts(

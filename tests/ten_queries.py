@@ -18,8 +18,8 @@ import duckdb_extension_httpfs
 import duckdb_extension_tpch
 
 from selfserve.core.sql.engines import Engine as Dialect
-from selfserve.core.sql.estimate import Estimate
-from selfserve.core.sql.estimate_pace import Pace
+from selfserve.core.sql.estimates.estimate import Estimate
+from selfserve.core.sql.estimates.pace import Pace
 from selfserve.core.sql.tables import Partition, Table, TableColumn
 from selfserve.core.sql.translation import Translated, translate
 from selfserve.embedded.engine import Engine

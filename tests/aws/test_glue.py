@@ -11,9 +11,9 @@ from moto import mock_aws
 from loopback import Answer, emr_error, loopback
 from selfserve.aws.glue import GlueTables
 from selfserve.aws.session import make_clients
-from selfserve.core.sql.hive_definition import Definition, PartitionDefinition
-from selfserve.core.sql.hive_formats import STORAGE
-from selfserve.core.sql.hive_tables import to_definition, to_table
+from selfserve.core.sql.hive.definition import Definition, PartitionDefinition
+from selfserve.core.sql.hive.formats import STORAGE
+from selfserve.core.sql.hive.tables import to_definition, to_table
 from selfserve.core.sql.tables import FileFormat, Partition, Table, TableColumn
 from selfserve.errors import AwsError
 from sql_definitions import DEFINITIONS

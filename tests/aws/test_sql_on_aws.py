@@ -13,17 +13,17 @@ from moto import mock_aws
 from fakes import FakeBackend
 from selfserve.coordinator.connection import Coordinator
 from selfserve.core.sql.engines import Engine
-from selfserve.core.sql.estimate import Estimate
+from selfserve.core.sql.estimates.estimate import Estimate
 from selfserve.core.sql.problems import SqlError
 from selfserve.core.sql.requests import SqlRequest
 from selfserve.usecases.progress import quiet
 from selfserve.usecases.sql.catalogues import open_catalogue
-from selfserve.usecases.sql.cluster_way import CoordinatorWay
-from selfserve.usecases.sql.estimating import ClusterEstimates, pace_of_live
-from selfserve.usecases.sql.laptop import open_laptop
-from selfserve.usecases.sql.live_cluster import LiveCluster
+from selfserve.usecases.sql.estimates.estimating import ClusterEstimates, pace_of_live
 from selfserve.usecases.sql.opening import Where, open_session
-from selfserve.usecases.sql.ways import Wish
+from selfserve.usecases.sql.roads.cluster_way import CoordinatorWay
+from selfserve.usecases.sql.roads.laptop import open_laptop
+from selfserve.usecases.sql.roads.live_cluster import LiveCluster
+from selfserve.usecases.sql.roads.ways import Wish
 from selfserve.usecases.targets.target import Target
 from selfserve.usecases.up import up
 from sql_ways import FACTS, TRINO

@@ -10,8 +10,8 @@ from typer.testing import Result
 
 from fakes import MemoryStore
 from selfserve.core.sql.engines import Engine
-from selfserve.core.sql.estimate import Estimate, to_estimate
-from selfserve.core.sql.estimate_pace import Pace
+from selfserve.core.sql.estimates.estimate import Estimate, to_estimate
+from selfserve.core.sql.estimates.pace import Pace
 from selfserve.core.sql.records import QueryRecord, QueryState
 from selfserve.usecases.progress import Report
 from selfserve.usecases.sql import opening

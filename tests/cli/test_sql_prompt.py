@@ -17,7 +17,7 @@ from selfserve.cli.sql_names import FetchedNames
 from selfserve.cli.sql_prompt import Look, is_done, run_prompt
 from selfserve.core.sql.engines import Engine
 from selfserve.core.sql.problems import SqlError
-from selfserve.core.sql.result_format import ResultFormat
+from selfserve.core.sql.results.result_format import ResultFormat
 from selfserve.core.sql.tables import TableColumn
 from selfserve.errors import AwsError
 

@@ -12,7 +12,7 @@ from selfserve.cli.output import Output
 from selfserve.cli.sql_progress import QueryProgress, describe_figures, describe_progress
 from selfserve.cli.sql_table import show_answer, write_answer
 from selfserve.core.sql.answers import Column, Figures, Progress, Row
-from selfserve.core.sql.result_format import ResultFormat
+from selfserve.core.sql.results.result_format import ResultFormat
 from selfserve.errors import BadInputError
 
 FILMS = (Column("id", "bigint"), Column("title", "varchar"), Column("score", "decimal(3,1)"))

@@ -8,9 +8,9 @@ import pytest
 from typer.testing import Result
 
 from selfserve.cli import app
+from selfserve.core.sql.advice.size import QuerySize
 from selfserve.core.sql.engines import Engine
-from selfserve.core.sql.query_size import QuerySize
-from selfserve.core.sql.saved import SavedQuery
+from selfserve.core.sql.text.saved import SavedQuery
 from selfserve.errors import BadInputError, NotFoundError
 from selfserve.usecases.sql import which as use_case
 

@@ -17,17 +17,17 @@ from selfserve.aws.s3_files import list_objects, read_range
 from selfserve.aws.session import Clients, make_clients
 from selfserve.core.sql.answers import Row
 from selfserve.core.sql.engines import Engine
-from selfserve.core.sql.parameters import parse_parameters
 from selfserve.core.sql.problems import SqlError, UnsupportedHereError
 from selfserve.core.sql.records import make_query_id, rows_key
 from selfserve.core.sql.requests import SqlRequest
-from selfserve.core.sql.result_format import ResultFormat
+from selfserve.core.sql.results.result_format import ResultFormat
 from selfserve.core.sql.tables import Partition, Table, TableColumn
+from selfserve.core.sql.text.parameters import parse_parameters
 from selfserve.errors import AwsError
 from selfserve.local.endpoint import REGION, LocalEndpoint
-from selfserve.usecases.sql.kept import KeptAnswer
-from selfserve.usecases.sql.laptop import LaptopWay
-from selfserve.usecases.sql.ways import Facts, Wish
+from selfserve.usecases.sql.history.kept import KeptAnswer
+from selfserve.usecases.sql.roads.laptop import LaptopWay
+from selfserve.usecases.sql.roads.ways import Facts, Wish
 from selfserve.usecases.targets.local_clients import local_clients
 from targets import make_target
 

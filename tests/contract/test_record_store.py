@@ -11,7 +11,7 @@ from selfserve.errors import ClusterFailedError
 from selfserve.local.endpoint import LocalEndpoint
 from selfserve.local.home import Home
 from selfserve.local.lake.folder_store import FolderStore
-from selfserve.usecases.sql.book import RecordStore
+from selfserve.usecases.sql.history.book import RecordStore
 from selfserve.usecases.targets.local_clients import local_clients
 
 

@@ -13,10 +13,10 @@ from places import LOCAL
 from selfserve.aws.s3_stream import S3Upload
 from selfserve.aws.session import Clients, make_clients
 from selfserve.core.sql.answers import Column
-from selfserve.core.sql.result_format import ResultFormat
+from selfserve.core.sql.results.result_format import ResultFormat
 from selfserve.errors import AwsError, BadInputError
 from selfserve.local.endpoint import LocalEndpoint
-from selfserve.usecases.sql.writing import write_rows
+from selfserve.usecases.sql.output.writing import write_rows
 from selfserve.usecases.targets.local_clients import local_clients
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import pytest
 from selfserve.aws.session import Clients
 from selfserve.errors import AwsError, BadInputError, SelfserveError
 from selfserve.local.endpoint import LocalEndpoint
-from selfserve.usecases.sql.sinks import open_sink
+from selfserve.usecases.sql.output.sinks import open_sink
 from selfserve.usecases.targets.local_clients import local_clients
 from targets import FakeTargets
 

@@ -15,16 +15,16 @@ from selfserve.core import lease as leases
 from selfserve.core.cluster import Cluster
 from selfserve.core.sql.answers import Row
 from selfserve.core.sql.engines import Engine
-from selfserve.core.sql.parameters import parse_parameters
 from selfserve.core.sql.records import QueryState
 from selfserve.core.sql.requests import SqlRequest
-from selfserve.core.sql.result_format import ResultFormat
+from selfserve.core.sql.results.result_format import ResultFormat
+from selfserve.core.sql.text.parameters import parse_parameters
 from selfserve.usecases.placement.leases import read_lease
-from selfserve.usecases.sql.book import QueryBook
-from selfserve.usecases.sql.cluster_way import CoordinatorWay, coordinator_at
-from selfserve.usecases.sql.live_cluster import LiveCluster
+from selfserve.usecases.sql.history.book import QueryBook
+from selfserve.usecases.sql.roads.cluster_way import CoordinatorWay, coordinator_at
+from selfserve.usecases.sql.roads.live_cluster import LiveCluster
+from selfserve.usecases.sql.roads.ways import Asked
 from selfserve.usecases.sql.running import Order, SqlSession, export_query, show_query
-from selfserve.usecases.sql.ways import Asked
 from selfserve.usecases.up import up
 from sql_ways import TRINO
 from targets import make_target, write_profiles

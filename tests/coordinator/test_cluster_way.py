@@ -15,7 +15,7 @@ from selfserve.core.sql.answers import Row
 from selfserve.core.sql.problems import SqlError
 from selfserve.core.sql.records import QueryState
 from selfserve.core.sql.requests import SqlRequest
-from selfserve.core.sql.result_format import ResultFormat
+from selfserve.core.sql.results.result_format import ResultFormat
 from selfserve.embedded.engine import Engine as Embedded
 from selfserve.embedded.estimation import Estimator
 from selfserve.embedded.files import DataFile
@@ -23,9 +23,9 @@ from selfserve.embedded.footers import Footers
 from selfserve.embedded.sql import EmbeddedSql
 from selfserve.errors import ClusterFailedError, InterruptedByUserError
 from selfserve.usecases.placement.leases import BeingEndedError
-from selfserve.usecases.sql.kept import open_kept
+from selfserve.usecases.sql.history.kept import open_kept
+from selfserve.usecases.sql.roads.ways import Asked
 from selfserve.usecases.sql.running import show_query
-from selfserve.usecases.sql.ways import Asked
 from sql_ways import NoTables
 from trino_queries import QueryError, Scripted
 from trino_server import Refusal, TrinoServer, trino_server

@@ -11,9 +11,9 @@ from pyarrow import parquet
 
 from embedded_lake import Lake
 from selfserve.core.sql.answers import Column
-from selfserve.core.sql.parameter_types import BaseType, ParameterType
-from selfserve.core.sql.parameters import Parameter
 from selfserve.core.sql.requests import SqlRequest
+from selfserve.core.sql.text.parameter_types import BaseType, ParameterType
+from selfserve.core.sql.text.parameters import Parameter
 from selfserve.embedded.answer import EmbeddedAnswer
 from selfserve.embedded.errors import engine_errors, file_errors, stream_errors, to_selfserve
 from selfserve.embedded.keeping import Keeper

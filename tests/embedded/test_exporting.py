@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from embedded_lake import Lake
-from selfserve.core.sql.csv_text import csv_text
-from selfserve.core.sql.json_text import json_text
 from selfserve.core.sql.requests import SqlRequest
-from selfserve.core.sql.result_format import ResultFormat
+from selfserve.core.sql.results.csv_text import csv_text
+from selfserve.core.sql.results.json_text import json_text
+from selfserve.core.sql.results.result_format import ResultFormat
 from selfserve.errors import BadInputError, SelfserveError
 
 CSV, JSON, PARQUET = ResultFormat.CSV, ResultFormat.JSON, ResultFormat.PARQUET

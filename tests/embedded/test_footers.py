@@ -6,7 +6,7 @@ import pytest
 from pyarrow import parquet
 
 from parquet_house import FILMS, House
-from selfserve.core.sql.estimate_plan import Scan
+from selfserve.core.sql.estimates.plan import Scan
 from selfserve.embedded.files import DataFile
 from selfserve.embedded.footers import (
     FOOTER_READ,

@@ -6,16 +6,16 @@ from pathlib import Path
 import pytest
 
 from selfserve.core.sql.answers import Column, Row
-from selfserve.core.sql.rendering import render_text
 from selfserve.core.sql.requests import SqlRequest
-from selfserve.core.sql.sql_types import parse_type
+from selfserve.core.sql.results.rendering import render_text
+from selfserve.core.sql.results.sql_types import parse_type
 from selfserve.embedded.answer import EmbeddedAnswer
 from selfserve.embedded.engine import Engine
 from selfserve.embedded.estimation import Estimator
 from selfserve.embedded.files import DataFile
 from selfserve.embedded.footers import Footers
 from selfserve.embedded.sql import EmbeddedSql
-from selfserve.usecases.sql.kept import KeptAnswer
+from selfserve.usecases.sql.history.kept import KeptAnswer
 from sql_ways import NoTables
 
 VALUES = (

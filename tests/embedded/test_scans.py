@@ -5,7 +5,7 @@ from datetime import date
 
 import pytest
 
-from selfserve.core.sql.estimate_plan import Scan
+from selfserve.core.sql.estimates.plan import Scan
 from selfserve.core.sql.tables import Partition, Table, TableColumn
 from selfserve.embedded.partition_pruning import prune_partitions
 from selfserve.embedded.scans import plan_scans

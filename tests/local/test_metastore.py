@@ -9,8 +9,8 @@ import pytest
 
 from local.step_bench import StepBench, pinned_runtime
 from selfserve.core.sql.engines import Engine
-from selfserve.core.sql.hive_definition import Definition
-from selfserve.core.sql.hive_tables import to_table
+from selfserve.core.sql.hive.definition import Definition
+from selfserve.core.sql.hive.tables import to_table
 from selfserve.core.sql.tables import FileFormat, Partition, Table, TableColumn
 from selfserve.errors import BadInputError, ClusterFailedError, NotFoundError
 from selfserve.local import daemon_client

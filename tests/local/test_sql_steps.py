@@ -23,8 +23,8 @@ from selfserve.core.sql.requests import SqlRequest
 from selfserve.errors import BadInputError, InterruptedByUserError, NotFoundError
 from selfserve.local import daemon_client
 from selfserve.local.home import Home
-from selfserve.usecases.sql.step_answer import StepAnswer
-from selfserve.usecases.sql.step_query import start_step_query
+from selfserve.usecases.sql.steps.answer import StepAnswer
+from selfserve.usecases.sql.steps.query import start_step_query
 from selfserve.usecases.targets.configured_targets import ConfiguredTargets
 from selfserve.usecases.targets.target import Target
 

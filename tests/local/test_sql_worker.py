@@ -13,10 +13,10 @@ import psutil
 import pytest
 
 from runner_bench import wait_until
-from selfserve.core.sql.parameter_types import BaseType, ParameterType
-from selfserve.core.sql.parameters import Parameter
 from selfserve.core.sql.requests import SqlRequest
-from selfserve.core.sql.result_format import ResultFormat
+from selfserve.core.sql.results.result_format import ResultFormat
+from selfserve.core.sql.text.parameter_types import BaseType, ParameterType
+from selfserve.core.sql.text.parameters import Parameter
 from selfserve.errors import BadInputError, ClusterFailedError
 from selfserve.local import daemon_client
 from selfserve.local.endpoint import LocalEndpoint

@@ -1,6 +1,6 @@
 """The tables of AWS Glue's Data Catalog, which EMR's applications share.
 
-What it says is understood in `core/sql/hive_tables.py`; here it is only asked and taken apart.
+What it says is understood in `core/sql/hive/tables.py`; here it is only asked and taken apart.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from selfserve.aws.errors import aws_errors, error_code, error_message
-from selfserve.core.sql.hive_definition import Definition, PartitionDefinition, Storage
-from selfserve.core.sql.hive_tables import to_table
+from selfserve.core.sql.hive.definition import Definition, PartitionDefinition, Storage
+from selfserve.core.sql.hive.tables import to_table
 from selfserve.core.sql.tables import Table, TableColumn
 from selfserve.errors import AwsError
 

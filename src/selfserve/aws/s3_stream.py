@@ -36,7 +36,7 @@ _THERE_ALREADY = {"PreconditionFailed", "412", "ConditionalRequestConflict", "40
 
 
 class S3Upload:
-    """An object that is being written; a file to pyarrow and to `usecases.sql.sink`."""
+    """An object that is being written; a file to pyarrow and to `usecases.sql.output.sink`."""
 
     def __init__(
         self,

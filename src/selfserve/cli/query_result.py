@@ -12,8 +12,8 @@ def shows_query(ctx: typer.Context, wanted: str) -> bool:
     if not wanted.startswith("q-"):
         return False
     from selfserve.cli.sql_table import show_answer, write_answer
-    from selfserve.core.sql.result_format import ResultFormat
-    from selfserve.usecases.sql.kept import open_kept
+    from selfserve.core.sql.results.result_format import ResultFormat
+    from selfserve.usecases.sql.history.kept import open_kept
     from selfserve.usecases.sql.opening import open_book
 
     this, started = invocation(ctx), time.monotonic()

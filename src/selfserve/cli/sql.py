@@ -168,7 +168,7 @@ def _amount(option: str, given: str | None) -> int | None:
     """The bytes that an option names, before anything is started."""
     if given is None:
         return None
-    from selfserve.core.sql.estimate_limit import parse_bytes
+    from selfserve.core.sql.estimates.limit import parse_bytes
 
     try:
         return parse_bytes(given)

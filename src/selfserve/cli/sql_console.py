@@ -11,17 +11,17 @@ from selfserve.cli.sql_progress import progress_of
 from selfserve.cli.sql_table import Stdout, cancelled_on_failure, show_answer, summary
 from selfserve.core.sql.answers import Figures
 from selfserve.core.sql.requests import DEFAULT_SCHEMA, SqlRequest
-from selfserve.core.sql.result_format import ResultFormat, format_of_name
-from selfserve.core.sql.script import Statement, StatementKind
+from selfserve.core.sql.results.result_format import ResultFormat, format_of_name
+from selfserve.core.sql.text.script import Statement, StatementKind
 from selfserve.errors import BadInputError
 from selfserve.usecases.sql.opening import Where, open_session
 from selfserve.usecases.sql.orders import Ready, Script, make_ready
+from selfserve.usecases.sql.roads.ways import Asked, Export
 from selfserve.usecases.sql.running import Order, SqlSession, export_query, show_query
-from selfserve.usecases.sql.ways import Asked, Export
 
 if TYPE_CHECKING:
     from selfserve.core.sql.tables import TableCatalogue
-    from selfserve.usecases.sql.sink import Sink
+    from selfserve.usecases.sql.output.sink import Sink
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +151,7 @@ class Console:
                     hint="Name a file for it: --out result.parquet",
                 )
             return Stdout()
-        from selfserve.usecases.sql.sinks import open_sink
+        from selfserve.usecases.sql.output.sinks import open_sink
 
         return stack.enter_context(
             open_sink(self.this.targets, self.this.on, out, force=self.outlet.force)
@@ -171,7 +171,7 @@ class Console:
         road = self.session.road
         if self._max_bytes is None and road.facts.hourly_cost == 0:
             return  # without loading what the shortest statement need not wait for
-        from selfserve.usecases.sql.looking_ahead import look_ahead
+        from selfserve.usecases.sql.estimates.looking_ahead import look_ahead
 
         said = look_ahead(road, request, most_bytes=self._max_bytes)
         if said is not None:

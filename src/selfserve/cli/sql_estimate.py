@@ -1,8 +1,8 @@
 """What a statement would read, take and cost, as a table: for `sql --explain-cost`."""
 
 from selfserve.cli.output import Output
-from selfserve.core.sql.estimate import Estimate
-from selfserve.core.sql.estimate_view import HEADERS, to_json, to_rows, to_total
+from selfserve.core.sql.estimates.estimate import Estimate
+from selfserve.core.sql.estimates.view import HEADERS, to_json, to_rows, to_total
 
 
 def show_estimate(output: Output, estimate: Estimate) -> None:

@@ -6,12 +6,12 @@ from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 
-from selfserve.core.sql.completion import Names, complete
 from selfserve.core.sql.engines import Engine
+from selfserve.core.sql.text.completion import Names, complete
 
 
 class NameCompleter(Completer):
-    """Offers what `core.sql.completion` finds."""
+    """Offers what `core.sql.text.completion` finds."""
 
     def __init__(self, names: Names, engine: Engine) -> None:
         self._names = names

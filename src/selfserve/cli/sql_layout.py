@@ -6,8 +6,8 @@ from functools import partial
 from unicodedata import category, east_asian_width
 
 from selfserve.core.sql.answers import Column, Row
-from selfserve.core.sql.rendering import NULL, escape_controls, is_number, render_text
-from selfserve.core.sql.sql_types import SqlType, parse_type
+from selfserve.core.sql.results.rendering import NULL, escape_controls, is_number, render_text
+from selfserve.core.sql.results.sql_types import SqlType, parse_type
 
 _GAP = "  "
 _LONGEST_VALUE = 2_000  # of one record on a terminal; files get all of it

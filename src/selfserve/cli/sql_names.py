@@ -35,7 +35,7 @@ class Catalogue(Protocol):
 
 
 class FetchedNames:
-    """`core.sql.completion.Names`, as far as they are there."""
+    """`core.sql.text.completion.Names`, as far as they are there."""
 
     def __init__(self, catalogue: Catalogue, *, wait_s: float = _WAIT_S) -> None:
         self._catalogue = catalogue

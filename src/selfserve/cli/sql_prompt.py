@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Protocol
 from selfserve.cli.hints import with_target
 from selfserve.cli.output import Output, say_line, show_error
 from selfserve.cli.sql_names import Catalogue, FetchedNames
-from selfserve.core.sql.completion import is_complete
 from selfserve.core.sql.engines import Engine
-from selfserve.core.sql.result_format import ResultFormat
-from selfserve.core.sql.script import StatementKind, split_script
+from selfserve.core.sql.results.result_format import ResultFormat
+from selfserve.core.sql.text.completion import is_complete
+from selfserve.core.sql.text.script import StatementKind, split_script
 from selfserve.errors import BadInputError, SelfserveError
 
 if TYPE_CHECKING:

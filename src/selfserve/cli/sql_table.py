@@ -32,8 +32,8 @@ from selfserve.core.sql.answers import Answer, Column, Figures, Row
 from selfserve.errors import BadInputError
 
 if TYPE_CHECKING:
-    from selfserve.core.sql.result_format import ResultFormat
-    from selfserve.usecases.sql.sink import Sink
+    from selfserve.core.sql.results.result_format import ResultFormat
+    from selfserve.usecases.sql.output.sink import Sink
 
 ROWS_SHOWN = 40
 _ROWS_THAT_SET_WIDTHS = 1_000
@@ -83,8 +83,8 @@ def write_answer(
     Raises:
         BadInputError: Parquet for a terminal, or of a statement without a result.
     """
-    from selfserve.core.sql.result_format import ResultFormat
-    from selfserve.usecases.sql.writing import write_rows
+    from selfserve.core.sql.results.result_format import ResultFormat
+    from selfserve.usecases.sql.output.writing import write_rows
 
     if sink is None and result_format is ResultFormat.PARQUET and shows_data_on_terminal():
         answer.cancel()

@@ -8,7 +8,7 @@ import typer
 from selfserve.cli.options import invocation
 
 if TYPE_CHECKING:  # reading a query may load profiles
-    from selfserve.core.sql.advice import Advice
+    from selfserve.core.sql.advice.advice import Advice
     from selfserve.usecases.sql.which import Answered
 
 Source = Annotated[
@@ -50,7 +50,7 @@ def which(
 
     Example: selfserve which @top_films -o json
     """
-    from selfserve.usecases.sql.sizing import sizes_on
+    from selfserve.usecases.sql.estimates.sizing import sizes_on
     from selfserve.usecases.sql.which import which as use_case
 
     this = invocation(ctx)

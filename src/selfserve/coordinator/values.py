@@ -15,7 +15,7 @@ from functools import partial
 from zoneinfo import ZoneInfo
 
 from selfserve.core.sql.answers import Row
-from selfserve.core.sql.sql_types import SqlType, parse_type
+from selfserve.core.sql.results.sql_types import SqlType, parse_type
 
 Convert = Callable[[object], object]
 """Of a value that is not null."""

@@ -7,11 +7,18 @@ from secrets import token_hex
 from typing import Protocol
 
 from selfserve.core.sql.answers import Column
-from selfserve.core.sql.changes import Change, CreateSchema, CreateTable, Drop, Insert, cannot
-from selfserve.core.sql.fixed_answer import FixedAnswer
-from selfserve.core.sql.insertion import Filling, fill, named_columns
+from selfserve.core.sql.changes.changes import (
+    Change,
+    CreateSchema,
+    CreateTable,
+    Drop,
+    Insert,
+    cannot,
+)
+from selfserve.core.sql.changes.insertion import Filling, fill, named_columns
 from selfserve.core.sql.metadata import find_table
 from selfserve.core.sql.requests import SqlRequest
+from selfserve.core.sql.results.fixed_answer import FixedAnswer
 from selfserve.core.sql.tables import FileFormat, Table, TableCatalogue
 from selfserve.embedded.engine import Engine
 from selfserve.embedded.errors import engine_errors, file_errors

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import chain
 
-from selfserve.core.sql.estimate import Estimate, ScanEstimate, to_estimate
-from selfserve.core.sql.estimate_pace import Pace
-from selfserve.core.sql.estimate_plan import Scan
+from selfserve.core.sql.estimates.estimate import Estimate, ScanEstimate, to_estimate
+from selfserve.core.sql.estimates.pace import Pace
+from selfserve.core.sql.estimates.plan import Scan
 from selfserve.core.sql.tables import FileFormat, Table
 from selfserve.embedded.files import DataFile, FileSource
 from selfserve.embedded.footers import Footers, share_of

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from selfserve.core.sql.answers import Column, Figures, Progress
-from selfserve.core.sql.csv_text import csv_text
-from selfserve.core.sql.json_text import json_text
-from selfserve.core.sql.result_format import ResultFormat, distinct_names
+from selfserve.core.sql.results.csv_text import csv_text
+from selfserve.core.sql.results.json_text import json_text
+from selfserve.core.sql.results.result_format import ResultFormat, distinct_names
 from selfserve.embedded.answer import EmbeddedAnswer, Measure, progress_of
 from selfserve.embedded.errors import cancelled, engine_errors, file_errors
 from selfserve.embedded.exporting import can_copy, copy_sql

@@ -1,4 +1,4 @@
-"""COPY statements whose files look as our own writers write them: see core/sql/csv_text.py.
+"""COPY statements whose files look as our own writers write them: see core/sql/results/csv_text.py.
 
 DuckDB writes ten times as fast as Python, so all that it can write the same way is left to it.
 It puts quotes around fields with a `#`, too, which to readers of CSV is the same.
@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 
 from selfserve.core.sql.answers import Column
-from selfserve.core.sql.result_format import ResultFormat
+from selfserve.core.sql.results.result_format import ResultFormat
 from selfserve.embedded.types import quoted, text_literal
 
 _OPTIONS = {

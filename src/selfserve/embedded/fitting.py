@@ -4,7 +4,7 @@ Trino refuses a file whose column is of another kind than the table says; DuckDB
 convert it, and give another answer.
 """
 
-from selfserve.core.sql.sql_types import SqlType, parse_type
+from selfserve.core.sql.results.sql_types import SqlType, parse_type
 from selfserve.core.sql.tables import Table, TableColumn
 from selfserve.embedded.types import quoted, to_duckdb
 from selfserve.errors import BadInputError

@@ -11,8 +11,8 @@ from enum import Enum, auto
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from selfserve.core.sql.estimate_plan import Scan
-from selfserve.core.sql.estimate_pruning import (
+from selfserve.core.sql.estimates.plan import Scan
+from selfserve.core.sql.estimates.pruning import (
     AllOf,
     AnyOf,
     ColumnStatistics,

@@ -7,7 +7,7 @@ is NULL; a value of another type is an error.
 import re
 from collections.abc import Sequence
 
-from selfserve.core.sql.sql_types import SqlType, parse_type
+from selfserve.core.sql.results.sql_types import SqlType, parse_type
 from selfserve.core.sql.tables import Table
 from selfserve.embedded.types import quoted, text_literal, to_duckdb
 

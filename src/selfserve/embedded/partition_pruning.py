@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from selfserve.core.sql.estimate_filters import Condition
-from selfserve.core.sql.estimate_plan import PlanTable, Scan
+from selfserve.core.sql.estimates.filters import Condition
+from selfserve.core.sql.estimates.plan import PlanTable, Scan
 from selfserve.core.sql.tables import Partition, Table
 from selfserve.embedded.scans import plan_type
 from selfserve.embedded.types import quoted

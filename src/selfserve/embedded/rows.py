@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from selfserve.core.sql.answers import Column, Row
-from selfserve.core.sql.sql_types import SqlType, parse_type
+from selfserve.core.sql.results.sql_types import SqlType, parse_type
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from selfserve.core.sql.estimate_plan import PlanTable, Scan, to_scans
+from selfserve.core.sql.estimates.plan import PlanTable, Scan, to_scans
 from selfserve.core.sql.tables import Table, TableColumn
 from selfserve.embedded.errors import engine_errors
 from selfserve.embedded.types import quoted, to_duckdb

@@ -4,15 +4,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 from selfserve.core.sql.answers import Answer
-from selfserve.core.sql.changes import parse_change
-from selfserve.core.sql.estimate import Estimate, to_estimate
-from selfserve.core.sql.estimate_pace import Pace
+from selfserve.core.sql.changes.changes import parse_change
+from selfserve.core.sql.estimates.estimate import Estimate, to_estimate
+from selfserve.core.sql.estimates.pace import Pace
 from selfserve.core.sql.metadata import answer_metadata
 from selfserve.core.sql.problems import UnsupportedHereError
 from selfserve.core.sql.requests import SqlRequest
-from selfserve.core.sql.result_format import ResultFormat
-from selfserve.core.sql.script import StatementKind, split_script
+from selfserve.core.sql.results.result_format import ResultFormat
 from selfserve.core.sql.tables import TableCatalogue
+from selfserve.core.sql.text.script import StatementKind, split_script
 from selfserve.embedded.answer import EmbeddedAnswer, Measure
 from selfserve.embedded.changes import Changes
 from selfserve.embedded.engine import Engine
@@ -87,7 +87,7 @@ class EmbeddedSql:
 
     def prepare(self, request: SqlRequest) -> Prepared:
         """Translate a query. Raises: as `answer` does."""
-        from selfserve.core.sql.binding import to_named  # noqa: PLC0415  as below
+        from selfserve.core.sql.text.binding import to_named  # noqa: PLC0415  as below
         from selfserve.core.sql.translation import translate  # noqa: PLC0415  sqlglot: 200 ms
 
         bound = to_named(request.text, request.parameters, engine=request.engine)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from selfserve.core.sql.insertion import Filling
+from selfserve.core.sql.changes.insertion import Filling
 from selfserve.embedded.types import quoted, text_literal, to_duckdb
 
 

@@ -1,6 +1,6 @@
 """One SQL statement as a PySpark job: runs on the cluster, below our runner.
 
-Shipped as a job's own code under its own name (see `usecases.sql.step_job`), so these
+Shipped as a job's own code under its own name (see `usecases.sql.steps.job`), so these
 modules use no syntax newer than Python 3.7, and nothing of selfserve but each other.
 
     __main__   the order of things: the statement, its rows to S3, then how it went

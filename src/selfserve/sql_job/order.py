@@ -18,7 +18,7 @@ class Order:
 
 
 def parse_order(text: str) -> Order:
-    """Read what `core.sql.step_sql.write_order` has written."""
+    """Read what `core.sql.steps.order.write_order` has written."""
     record = json.loads(text)
     return Order(str(record["text"]), str(record["schema"]), str(record["folder"]))
 

@@ -33,7 +33,7 @@ class Watch:
         while not self._is_over.wait(EVERY_S):
             try:
                 self._look()
-            except Exception:  # noqa: BLE001  py4j raises what it likes; progress is a courtesy
+            except Exception:  # noqa: BLE001, PERF203  py4j raises what it likes; progress is a courtesy
                 return
 
     def _look(self) -> None:

@@ -5,13 +5,13 @@ from itertools import combinations
 
 import pytest
 
-from selfserve.core.sql.advice import Advice, advise
-from selfserve.core.sql.engine_features import _PHRASES, FUNCTIONS, Feature, find_features
+from selfserve.core.sql.advice.advice import Advice, advise
+from selfserve.core.sql.advice.features import _PHRASES, FUNCTIONS, Feature, find_features
+from selfserve.core.sql.advice.size import Limits, QuerySize, size_of
 from selfserve.core.sql.engines import Engine
-from selfserve.core.sql.estimate import Estimate, ScanEstimate
-from selfserve.core.sql.estimate_plan import Scan
+from selfserve.core.sql.estimates.estimate import Estimate, ScanEstimate
+from selfserve.core.sql.estimates.plan import Scan
 from selfserve.core.sql.problems import SqlError
-from selfserve.core.sql.query_size import Limits, QuerySize, size_of
 from selfserve.core.sql.tables import Table
 
 TRINO, PRESTO, HIVE, SPARK = Engine.TRINO, Engine.PRESTO, Engine.HIVE, Engine.SPARK

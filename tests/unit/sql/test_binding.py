@@ -11,14 +11,14 @@ import sqlglot
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selfserve.core.sql.binding import bind_literals, bind_positional, to_dollar
 from selfserve.core.sql.engines import Engine
-from selfserve.core.sql.literals import to_literal
-from selfserve.core.sql.parameter_types import VARCHAR, Scalar, parse_type
-from selfserve.core.sql.parameters import Parameter
 from selfserve.core.sql.problems import SqlError
-from selfserve.core.sql.script import split_script
-from selfserve.core.sql.tokens import TokenKind, scan
+from selfserve.core.sql.text.binding import bind_literals, bind_positional, to_dollar
+from selfserve.core.sql.text.literals import to_literal
+from selfserve.core.sql.text.parameter_types import VARCHAR, Scalar, parse_type
+from selfserve.core.sql.text.parameters import Parameter
+from selfserve.core.sql.text.script import split_script
+from selfserve.core.sql.text.tokens import TokenKind, scan
 
 NOON = datetime(2026, 1, 31, 12, 0, 0, 500)  # noqa: DTZ001  SQL's timestamp has no zone
 DAY = Parameter("day", parse_type("date"), date(2026, 1, 31))

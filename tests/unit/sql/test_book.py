@@ -9,7 +9,7 @@ from fakes import NOON, MemoryStore
 from selfserve.core.sql.engines import Engine
 from selfserve.core.sql.records import QueryRecord, make_query_id, record_key, rows_key
 from selfserve.errors import BadInputError, NotFoundError
-from selfserve.usecases.sql.book import QueryBook
+from selfserve.usecases.sql.history.book import QueryBook
 
 MINUTE = timedelta(minutes=1)
 

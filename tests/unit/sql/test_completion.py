@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from selfserve.core.sql.completion import Completion, complete, is_complete
 from selfserve.core.sql.engines import Engine
+from selfserve.core.sql.text.completion import Completion, complete, is_complete
 
 COLUMNS = {
     ("lake", "films"): ["film_id", "title", "year"],

@@ -9,11 +9,11 @@ import pytest
 from selfserve.core.instances import load_instances
 from selfserve.core.run import HourlyCost
 from selfserve.core.sql.engines import Engine
-from selfserve.core.sql.estimate import ScanEstimate, to_estimate
-from selfserve.core.sql.estimate_limit import check_max_bytes, parse_bytes
-from selfserve.core.sql.estimate_pace import Pace
-from selfserve.core.sql.estimate_plan import Scan
-from selfserve.core.sql.estimate_view import HEADERS, to_json, to_rows, to_total
+from selfserve.core.sql.estimates.estimate import ScanEstimate, to_estimate
+from selfserve.core.sql.estimates.limit import check_max_bytes, parse_bytes
+from selfserve.core.sql.estimates.pace import Pace
+from selfserve.core.sql.estimates.plan import Scan
+from selfserve.core.sql.estimates.view import HEADERS, to_json, to_rows, to_total
 from selfserve.core.sql.tables import Partition, Table, TableColumn
 from selfserve.errors import BadInputError, RefusedByPolicyError
 from specs import SPEC

@@ -5,8 +5,8 @@ from decimal import Decimal
 
 import pytest
 
-from selfserve.core.sql.estimate_filters import parse_conditions
-from selfserve.core.sql.estimate_pruning import ColumnStatistics, may_match
+from selfserve.core.sql.estimates.filters import parse_conditions
+from selfserve.core.sql.estimates.pruning import ColumnStatistics, may_match
 
 NAMES = {"c0": "id", "c1": "day", "c2": "order", "c3": "s", "c10": "price"}
 

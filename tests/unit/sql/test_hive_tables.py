@@ -8,15 +8,15 @@ from dataclasses import replace
 import pytest
 
 from selfserve.core.sql.engines import Engine
-from selfserve.core.sql.hive_definition import (
+from selfserve.core.sql.hive.definition import (
     MANAGED,
     VIEW,
     Definition,
     PartitionDefinition,
     Storage,
 )
-from selfserve.core.sql.hive_formats import OPEN_CSV, STORAGE
-from selfserve.core.sql.hive_tables import to_definition, to_table
+from selfserve.core.sql.hive.formats import OPEN_CSV, STORAGE
+from selfserve.core.sql.hive.tables import to_definition, to_table
 from selfserve.core.sql.tables import FileFormat, Partition, Table, TableColumn, TextOptions
 from selfserve.errors import BadInputError
 from sql_definitions import (

@@ -2,7 +2,7 @@
 
 import pytest
 
-from selfserve.core.sql.hive_types import to_hive_type, to_trino_type
+from selfserve.core.sql.hive.types import to_hive_type, to_trino_type
 from selfserve.errors import BadInputError
 
 THERE_AND_BACK = [

@@ -13,13 +13,13 @@ from fakes import NOON, MemoryStore
 from selfserve.core.sql.answers import Column, Row
 from selfserve.core.sql.engines import Engine
 from selfserve.core.sql.records import QueryRecord, QueryState, make_query_id, rows_key
-from selfserve.core.sql.rendering import render_text
-from selfserve.core.sql.sql_types import parse_type
+from selfserve.core.sql.results.rendering import render_text
+from selfserve.core.sql.results.sql_types import parse_type
 from selfserve.errors import BadInputError, NotFoundError
-from selfserve.usecases.sql import teeing
-from selfserve.usecases.sql.book import QueryBook
-from selfserve.usecases.sql.kept import open_kept
-from selfserve.usecases.sql.teeing import KeepingAnswer, keeping
+from selfserve.usecases.sql.history.book import QueryBook
+from selfserve.usecases.sql.history.kept import open_kept
+from selfserve.usecases.sql.roads import teeing
+from selfserve.usecases.sql.roads.teeing import KeepingAnswer, keeping
 from sql_ways import COLUMNS, ROWS, FakeAnswer
 
 QUERY = make_query_id(NOON, "abcdef")

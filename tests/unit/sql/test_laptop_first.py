@@ -9,9 +9,9 @@ from selfserve.core.sql.problems import SqlError, UnsupportedHereError
 from selfserve.core.sql.requests import SqlRequest
 from selfserve.errors import AwsError, BadInputError, InterruptedByUserError
 from selfserve.usecases.progress import Note, Progress
-from selfserve.usecases.sql.cluster_later import ClusterLater
-from selfserve.usecases.sql.laptop_first import LaptopFirst
-from selfserve.usecases.sql.ways import Way
+from selfserve.usecases.sql.roads.cluster_later import ClusterLater
+from selfserve.usecases.sql.roads.laptop_first import LaptopFirst
+from selfserve.usecases.sql.roads.ways import Way
 from sql_ways import FACTS, FakeWay, estimate_of
 from targets import make_target
 

@@ -14,7 +14,7 @@ from selfserve.core.sql.engines import Engine
 from selfserve.errors import BadInputError, ClusterFailedError, NotFoundError
 from selfserve.usecases.profiles import ProfileBook
 from selfserve.usecases.progress import Note, Progress, quiet
-from selfserve.usecases.sql.live_cluster import LiveCluster, find_or_start
+from selfserve.usecases.sql.roads.live_cluster import LiveCluster, find_or_start
 from selfserve.usecases.targets.target import Target
 from selfserve.usecases.up import up
 from sql_ways import NO_ENGINE, TRINO

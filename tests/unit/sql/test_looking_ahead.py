@@ -7,7 +7,7 @@ import pytest
 
 from selfserve.core.sql.requests import SqlRequest
 from selfserve.errors import AwsError, InterruptedByUserError
-from selfserve.usecases.sql.looking_ahead import LARGE_BYTES, look_ahead
+from selfserve.usecases.sql.estimates.looking_ahead import LARGE_BYTES, look_ahead
 from sql_ways import FACTS, FakeWay, estimate_of
 
 QUERY = SqlRequest(text="select * from films")

@@ -10,9 +10,9 @@ from selfserve.core.sql.requests import SqlRequest
 from selfserve.errors import BadInputError, NotFoundError
 from selfserve.usecases.profiles import ProfileBook
 from selfserve.usecases.progress import quiet
-from selfserve.usecases.sql.cluster_way import CoordinatorWay, StepWay
-from selfserve.usecases.sql.laptop_first import LaptopFirst
 from selfserve.usecases.sql.opening import Where, open_book, open_session
+from selfserve.usecases.sql.roads.cluster_way import CoordinatorWay, StepWay
+from selfserve.usecases.sql.roads.laptop_first import LaptopFirst
 from selfserve.usecases.sql.running import SqlSession
 from selfserve.usecases.up import up
 from sql_ways import NO_ENGINE, PRESTO, TRINO

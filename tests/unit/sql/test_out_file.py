@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from selfserve.core.sql.answers import Column
-from selfserve.core.sql.result_format import ResultFormat
+from selfserve.core.sql.results.result_format import ResultFormat
 from selfserve.errors import BadInputError
-from selfserve.usecases.sql.out_file import OutFile
-from selfserve.usecases.sql.writing import write_rows
+from selfserve.usecases.sql.output.out_file import OutFile
+from selfserve.usecases.sql.output.writing import write_rows
 
 
 def test_a_finished_file_has_its_name_and_nothing_is_left_beside_it(tmp_path: Path) -> None:

@@ -9,15 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from selfserve.core.sql.engines import Engine
-from selfserve.core.sql.parameter_types import BaseType, ParameterType, Value, parse_type
-from selfserve.core.sql.parameters import (
+from selfserve.core.sql.problems import SqlError
+from selfserve.core.sql.text.parameter_types import BaseType, ParameterType, Value, parse_type
+from selfserve.core.sql.text.parameters import (
     Declaration,
     Parameter,
     find_placeholders,
     parse_parameters,
     to_typed,
 )
-from selfserve.core.sql.problems import SqlError
 from selfserve.errors import BadInputError
 
 DAY = Declaration(ParameterType(BaseType.DATE))

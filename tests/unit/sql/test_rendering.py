@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from selfserve.core.sql.rendering import escape_controls, is_number, to_plain, to_text
+from selfserve.core.sql.results.rendering import escape_controls, is_number, to_plain, to_text
 
 NOON = datetime(2026, 1, 1, 12, 0)  # noqa: DTZ001  TIMESTAMP has no zone
 

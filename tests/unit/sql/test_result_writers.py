@@ -13,9 +13,9 @@ import pytest
 from pyarrow import parquet
 
 from selfserve.core.sql.answers import Column, Row
-from selfserve.core.sql.result_format import ResultFormat, distinct_names, format_of_name
+from selfserve.core.sql.results.result_format import ResultFormat, distinct_names, format_of_name
 from selfserve.errors import BadInputError
-from selfserve.usecases.sql.writing import write_rows
+from selfserve.usecases.sql.output.writing import write_rows
 
 FILMS = (Column("id", "bigint"), Column("title", "varchar"), Column("score", "double"))
 

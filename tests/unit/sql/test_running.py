@@ -10,14 +10,14 @@ import pytest
 
 from fakes import NOON, FakeClock, MemoryStore
 from selfserve.core.sql.answers import Row
-from selfserve.core.sql.parameters import parse_parameters
 from selfserve.core.sql.problems import SqlError
 from selfserve.core.sql.records import QUERIES, QueryRecord, QueryState, from_json
 from selfserve.core.sql.requests import SqlRequest
-from selfserve.core.sql.result_format import ResultFormat
+from selfserve.core.sql.results.result_format import ResultFormat
+from selfserve.core.sql.text.parameters import parse_parameters
 from selfserve.errors import AwsError, InterruptedByUserError
+from selfserve.usecases.sql.roads.ways import Asked, Export
 from selfserve.usecases.sql.running import Order, export_query, show_query
-from selfserve.usecases.sql.ways import Asked, Export
 from sql_ways import COLUMNS, FACTS, FakeAnswer, FakeWay, make_session, sleeping
 
 ORDER = Order(request=SqlRequest(text="select n, name from numbers", schema="sales"))

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from selfserve.core.sql.engines import Engine
-from selfserve.core.sql.parameter_types import parse_type
-from selfserve.core.sql.parameters import Declaration
-from selfserve.core.sql.saved import SavedQuery, parse_saved
+from selfserve.core.sql.text.parameter_types import parse_type
+from selfserve.core.sql.text.parameters import Declaration
+from selfserve.core.sql.text.saved import SavedQuery, parse_saved
 from selfserve.errors import BadInputError, NotFoundError
 from selfserve.usecases.sql.saved_queries import find_saved, list_saved, query_folders
 

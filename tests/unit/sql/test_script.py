@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from selfserve.core.sql.engines import Engine
 from selfserve.core.sql.problems import SqlError
-from selfserve.core.sql.script import Statement, StatementKind, split_script
-from selfserve.core.sql.tokens import Token, scan
+from selfserve.core.sql.text.script import Statement, StatementKind, split_script
+from selfserve.core.sql.text.tokens import Token, scan
 
 TRINO, HIVE, SPARK = Engine.TRINO, Engine.HIVE, Engine.SPARK
 ENGINES = list(Engine)
@@ -233,7 +233,7 @@ def test_the_lines_of_a_long_script_are_right() -> None:
 
 def test_splitting_loads_nothing_heavy() -> None:
     program = (
-        "import sys; from selfserve.core.sql.script import split_script\n"
+        "import sys; from selfserve.core.sql.text.script import split_script\n"
         "print([n for n in ('sqlglot', 'duckdb', 'pyarrow', 'pydantic') if n in sys.modules])"
     )
 

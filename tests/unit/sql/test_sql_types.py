@@ -2,7 +2,7 @@
 
 import pytest
 
-from selfserve.core.sql.sql_types import SqlType, parse_type
+from selfserve.core.sql.results.sql_types import SqlType, parse_type
 
 BIGINT, VARCHAR = SqlType("bigint"), SqlType("varchar")
 

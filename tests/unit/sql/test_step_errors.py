@@ -2,7 +2,7 @@
 
 import pytest
 
-from selfserve.core.sql.step_errors import (
+from selfserve.core.sql.steps.errors import (
     Complaint,
     data_error,
     hive_complaint,

@@ -2,8 +2,8 @@
 
 import pytest
 
-from selfserve.core.sql.edits import Edit, Edited
-from selfserve.core.sql.step_hive import Output, write_script
+from selfserve.core.sql.steps.hive_script import Output, write_script
+from selfserve.core.sql.text.edits import Edit, Edited
 
 INSERT = "INSERT OVERWRITE DIRECTORY 's3://b/r/' STORED AS PARQUET\n"
 

@@ -18,17 +18,17 @@ from selfserve.core.run import Submission, submission_key
 from selfserve.core.run_json import from_json
 from selfserve.core.sql.answers import Column, Figures, Progress
 from selfserve.core.sql.engines import Engine
-from selfserve.core.sql.parameters import parse_parameters
 from selfserve.core.sql.problems import SqlError
 from selfserve.core.sql.requests import SqlRequest
+from selfserve.core.sql.text.parameters import parse_parameters
 from selfserve.errors import (
     BadInputError,
     ClusterFailedError,
     InterruptedByUserError,
     JobFailedError,
 )
-from selfserve.usecases.sql.step_answer import StepAnswer
-from selfserve.usecases.sql.step_query import start_step_query
+from selfserve.usecases.sql.steps.answer import StepAnswer
+from selfserve.usecases.sql.steps.query import start_step_query
 from selfserve.usecases.targets.target import Target
 from selfserve.usecases.up import up
 from targets import make_target, resolve_small

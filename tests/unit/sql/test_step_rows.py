@@ -12,7 +12,7 @@ import pytest
 from fakes import MemoryStore
 from selfserve.core.sql.answers import Column
 from selfserve.errors import BadInputError
-from selfserve.usecases.sql.step_rows import StoredRows, parse_zone
+from selfserve.usecases.sql.steps.rows import StoredRows, parse_zone
 from targets import make_target
 
 PREFIX = "selfserve/queries/q/result/"

@@ -10,7 +10,7 @@ import pytest
 
 import selfserve
 from selfserve.core.sql.answers import Column
-from selfserve.core.sql.step_sql import in_order, parse_outcome, spark_type, write_order
+from selfserve.core.sql.steps.order import in_order, parse_outcome, spark_type, write_order
 from selfserve.sql_job.order import Order, parse_order, version_of
 
 JOB = Path(selfserve.__file__).parent / "sql_job"

@@ -8,12 +8,12 @@ from collections.abc import Callable, Sequence
 
 from selfserve.core.did_you_mean import did_you_mean
 from selfserve.core.sql.answers import Column
-from selfserve.core.sql.change_text import find_name
 from selfserve.core.sql.engines import Engine
-from selfserve.core.sql.fixed_answer import FixedAnswer
 from selfserve.core.sql.problems import SqlError, UnsupportedHereError
+from selfserve.core.sql.results.fixed_answer import FixedAnswer
 from selfserve.core.sql.tables import Table, TableCatalogue
-from selfserve.core.sql.tokens import TokenKind, error_at, scan
+from selfserve.core.sql.text.change_text import find_name
+from selfserve.core.sql.text.tokens import TokenKind, error_at, scan
 
 CATALOGS = ("hive", "awsdatacatalog")
 """Names under which the one catalogue is known, on EMR's Trino and in Athena."""

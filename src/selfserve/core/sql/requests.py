@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from selfserve.core.sql.engines import Engine
 
 if TYPE_CHECKING:
-    from selfserve.core.sql.parameters import Parameter
+    from selfserve.core.sql.text.parameters import Parameter
 
 DEFAULT_SCHEMA = "default"
 

@@ -1,6 +1,6 @@
 """Tables as a catalogue describes them: Hive's metastore on this machine, Glue on AWS.
 
-Pure. Types of columns are in Trino's spelling, in lower case; `hive_types.py` translates.
+Pure. Types of columns are in Trino's spelling, in lower case; `hive/types.py` translates.
 """
 
 from collections.abc import Sequence

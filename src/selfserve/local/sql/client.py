@@ -30,7 +30,7 @@ from selfserve.local.sql.messages import (
 )
 
 if TYPE_CHECKING:
-    from selfserve.core.sql.estimate import Estimate
+    from selfserve.core.sql.estimates.estimate import Estimate
 
 _START_DEADLINE_S = 60.0
 

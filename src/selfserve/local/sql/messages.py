@@ -14,12 +14,12 @@ from selfserve import errors
 from selfserve.core.sql import problems
 from selfserve.core.sql.answers import Column, Figures, Progress, Row
 from selfserve.core.sql.requests import SqlRequest
-from selfserve.core.sql.result_format import ResultFormat
+from selfserve.core.sql.results.result_format import ResultFormat
 from selfserve.errors import SelfserveError
 
 if TYPE_CHECKING:  # on the path of the shortest query
-    from selfserve.core.sql.estimate import Estimate
-    from selfserve.core.sql.estimate_pace import Pace
+    from selfserve.core.sql.estimates.estimate import Estimate
+    from selfserve.core.sql.estimates.pace import Pace
 
 
 @dataclass(frozen=True, slots=True)

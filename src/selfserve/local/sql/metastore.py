@@ -1,6 +1,6 @@
 """The tables of Hive's metastore, over its Thrift protocol.
 
-What it says is understood in `core/sql/hive_tables.py`; here is only the talk. The generated
+What it says is understood in `core/sql/hive/tables.py`; here is only the talk. The generated
 client is large: it is loaded with the first connection.
 """
 
@@ -10,7 +10,7 @@ from functools import partial
 from typing import TypeVar
 from urllib.parse import urlsplit
 
-from selfserve.core.sql.hive_tables import plain_s3, to_definition, to_table
+from selfserve.core.sql.hive.tables import plain_s3, to_definition, to_table
 from selfserve.core.sql.tables import Partition, Table
 from selfserve.local.sql.metastore_connection import Connection
 from selfserve.local.sql.metastore_errors import MetastoreGoneError, metastore_errors

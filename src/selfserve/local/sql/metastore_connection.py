@@ -6,7 +6,7 @@ Calls and fields are those that Hive has had since 2.3, the version in Spark's j
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from selfserve.core.sql.hive_definition import (
+from selfserve.core.sql.hive.definition import (
     NULL_PARTITION,
     Definition,
     PartitionDefinition,

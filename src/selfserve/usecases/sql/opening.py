@@ -6,11 +6,11 @@ from decimal import Decimal
 from selfserve.core.sql.engines import Engine
 from selfserve.errors import BadInputError, NotFoundError
 from selfserve.usecases.progress import Report
-from selfserve.usecases.sql.book import QueryBook
+from selfserve.usecases.sql.history.book import QueryBook
 from selfserve.usecases.sql.orders import check_engine
 from selfserve.usecases.sql.profile_engine import ProfileEngine, find_engine
+from selfserve.usecases.sql.roads.ways import Facts, Road, Way
 from selfserve.usecases.sql.running import SqlSession
-from selfserve.usecases.sql.ways import Facts, Road, Way
 from selfserve.usecases.targets.target import Place, Target, Targets
 
 DEFAULT_PROFILE = "adhoc-presto"
@@ -55,8 +55,8 @@ def open_session(targets: Targets, where: Where, *, report: Report) -> SqlSessio
 def _open_remote(
     target: Target, wanted: str, found: ProfileEngine | None, where: Where, report: Report
 ) -> SqlSession:
-    from selfserve.usecases.sql.cluster_later import ClusterLater
-    from selfserve.usecases.sql.cluster_way import open_cluster
+    from selfserve.usecases.sql.roads.cluster_later import ClusterLater
+    from selfserve.usecases.sql.roads.cluster_way import open_cluster
 
     def open_now() -> Way:
         return open_cluster(target, wanted, found, report=report)
@@ -74,8 +74,8 @@ def _open_remote(
 def _laptop_first(
     target: Target, found: ProfileEngine, cluster: Road, *, most_bytes: int, report: Report
 ) -> Road:
-    from selfserve.usecases.sql.laptop import open_laptop
-    from selfserve.usecases.sql.laptop_first import LaptopFirst
+    from selfserve.usecases.sql.roads.laptop import open_laptop
+    from selfserve.usecases.sql.roads.laptop_first import LaptopFirst
 
     laptop = open_laptop(target, _embedded_facts(found))
     return LaptopFirst(laptop, cluster, most_bytes=most_bytes, report=report)
@@ -86,7 +86,7 @@ def _is_embedded(found: ProfileEngine) -> bool:
 
 
 def _open_local(place: Place, found: ProfileEngine) -> SqlSession:
-    from selfserve.usecases.sql.local_way import LocalWay
+    from selfserve.usecases.sql.roads.local_way import LocalWay
     from selfserve.usecases.targets.clock import SystemClock
 
     way = LocalWay(_embedded_facts(found), place.bucket)

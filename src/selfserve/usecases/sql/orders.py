@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from selfserve.core.sql.engines import Engine
 from selfserve.core.sql.records import QueryRecord
-from selfserve.core.sql.script import Statement, split_script
-from selfserve.core.sql.tokens import TokenKind, scan
+from selfserve.core.sql.text.script import Statement, split_script
+from selfserve.core.sql.text.tokens import TokenKind, scan
 from selfserve.errors import BadInputError
 
 if TYPE_CHECKING:  # most statements have no parameters, and their types are slow to load
-    from selfserve.core.sql.parameters import Declaration, Parameter
-    from selfserve.core.sql.saved import SavedQuery
+    from selfserve.core.sql.text.parameters import Declaration, Parameter
+    from selfserve.core.sql.text.saved import SavedQuery
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +44,7 @@ class Ready:
         """Those that this statement has places for."""
         if not self.parameters:
             return {}
-        from selfserve.core.sql.parameters import find_placeholders
+        from selfserve.core.sql.text.parameters import find_placeholders
 
         used = find_placeholders(statement.text, engine)
         return {name: self.parameters[name] for name in used}
@@ -56,7 +56,7 @@ def read_script(path: Path) -> Script:
     Raises:
         BadInputError: it cannot be read.
     """
-    from selfserve.core.sql.saved import parse_saved
+    from selfserve.core.sql.text.saved import parse_saved
 
     try:
         text = path.read_text(encoding="utf-8-sig")  # editors of Windows put a mark in front
@@ -113,7 +113,7 @@ def make_ready(script: Script, given: Sequence[str], engine: Engine) -> Ready:
         )
     if not given and not _has_places(script.text, engine):
         return Ready(statements, {})
-    from selfserve.core.sql.parameters import find_placeholders, parse_parameters
+    from selfserve.core.sql.text.parameters import find_placeholders, parse_parameters
 
     used = find_placeholders(script.text, engine)
     names = {option.partition("=")[0].partition(":")[0].strip() for option in given}

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, TypeVar
 from selfserve.core.sql.answers import Answer
 from selfserve.core.sql.records import QueryRecord, QueryState, make_query_id
 from selfserve.core.sql.requests import SqlRequest
-from selfserve.core.sql.result_format import ResultFormat
+from selfserve.core.sql.results.result_format import ResultFormat
 from selfserve.errors import InterruptedByUserError, SelfserveError
-from selfserve.usecases.sql.book import QueryBook
-from selfserve.usecases.sql.sink import Sink
-from selfserve.usecases.sql.ways import Asked, Export, Facts, Road, Wish
+from selfserve.usecases.sql.history.book import QueryBook
+from selfserve.usecases.sql.output.sink import Sink
+from selfserve.usecases.sql.roads.ways import Asked, Export, Facts, Road, Wish
 from selfserve.usecases.targets.clock import Clock
 
 if TYPE_CHECKING:
-    from selfserve.core.sql.parameters import Parameter
+    from selfserve.core.sql.text.parameters import Parameter
 
 _T = TypeVar("_T", Asked, Export)
 _HOUR_S = 3600
@@ -171,7 +171,7 @@ def _begin(session: SqlSession, order: Order, facts: Facts) -> QueryRecord:
 def _shown(parameters: "Mapping[str, Parameter]") -> dict[str, tuple[str, str]]:
     if not parameters:
         return {}
-    from selfserve.core.sql.parameters import to_typed
+    from selfserve.core.sql.text.parameters import to_typed
 
     return {name: to_typed(parameter) for name, parameter in parameters.items()}
 

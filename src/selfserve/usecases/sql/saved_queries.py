@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from selfserve.core.did_you_mean import did_you_mean
-from selfserve.core.sql.saved import SavedQuery, parse_saved
+from selfserve.core.sql.text.saved import SavedQuery, parse_saved
 from selfserve.errors import BadInputError, NotFoundError
 from selfserve.usecases.targets.config_file import config_file
 

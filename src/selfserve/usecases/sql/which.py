@@ -4,11 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from selfserve.core.sql.advice import Advice, advise
+from selfserve.core.sql.advice.advice import Advice, advise
+from selfserve.core.sql.advice.size import QuerySize
 from selfserve.core.sql.engines import Engine
-from selfserve.core.sql.query_size import QuerySize
-from selfserve.core.sql.saved import SavedQuery, parse_saved
-from selfserve.core.sql.script import split_script
+from selfserve.core.sql.text.saved import SavedQuery, parse_saved
+from selfserve.core.sql.text.script import split_script
 from selfserve.errors import BadInputError
 from selfserve.usecases.sql.orders import read_script
 from selfserve.usecases.sql.profile_engine import find_engine

@@ -1,0 +1,1 @@
+"""Which engine fits a query. Pure."""

@@ -1,0 +1,1 @@
+"""What a statement will read, take and cost. Pure."""

@@ -1,0 +1,1 @@
+"""Tables and types as Hive, Glue and Spark describe them. Pure."""

@@ -1,0 +1,1 @@
+"""Statements that Hive and Spark run as steps. Pure."""

@@ -1,0 +1,1 @@
+"""The text of SQL: cut, bound, completed; without sqlglot. Pure."""

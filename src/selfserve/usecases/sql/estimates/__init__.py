@@ -1,0 +1,1 @@
+"""What a statement would come to, where it would run."""

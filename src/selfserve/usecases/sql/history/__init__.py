@@ -1,0 +1,1 @@
+"""Queries that were run, and their rows."""

@@ -1,0 +1,1 @@
+"""The ways to engines, and who finds them."""

@@ -1,0 +1,1 @@
+"""SQL on Hive and Spark: each statement is a run of ours."""
