@@ -59,7 +59,6 @@ RECORDS = st.builds(
     out=MAYBE,
     saved=MAYBE,
     repeats=MAYBE,
-    run_id=MAYBE,
 )
 
 

@@ -62,8 +62,6 @@ class QueryRecord:
     """The saved query that it came from."""
     repeats: str | None = None
     """The query that `--again` named."""
-    run_id: str | None = None
-    """The run that it was, on Hive and Spark."""
 
 
 def make_query_id(now: datetime, random_part: str) -> str:
