@@ -1,5 +1,6 @@
 """One DuckDB instance: its settings, its views, its connections."""
 
+import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 Prepare = Callable[["duckdb.DuckDBPyConnection"], None]
 
 _SETTINGS = {
+    # Rows without ORDER BY have no order in Trino either. To keep that of the files, DuckDB would
+    # hold back what it cannot write yet: all of a result that is read slowly.
+    "preserve_insertion_order": False,
     "TimeZone": "UTC",  # EMR's clusters are in it, and Trino reads Hive's timestamps so
     "autoinstall_known_extensions": False,  # nothing is downloaded
     "autoload_known_extensions": False,
@@ -40,6 +44,7 @@ class Engine:
         for name, value in _SETTINGS.items():
             shown = text_literal(value) if isinstance(value, str) else str(value).lower()
             self._root.execute(f"SET {name} = {shown}")
+        self._root.execute(f"SET memory_limit = '{_half_of_memory_mib()}MiB'")
         self._root.execute(f"SET temp_directory = {text_literal(str(temp_folder))}")
         prepare(self._root)
         self._views = Views(files)
@@ -71,3 +76,8 @@ class Engine:
     def close(self) -> None:
         """End it, and everything it still does."""
         self._root.close()
+
+
+def _half_of_memory_mib() -> int:
+    """The engine shares the machine with Spark, and with whoever sits there."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**21

@@ -74,6 +74,11 @@ class Home:
         """Where the running SQL worker is."""
         return self.root / "sql.json"
 
+    @property
+    def sql_temp(self) -> Path:
+        """What a statement leaves for a while: what does not fit into memory, pipes for rows."""
+        return self.root / "sql-temp"
+
     def make(self) -> None:
         """Create the folder, readable by its user only.
 

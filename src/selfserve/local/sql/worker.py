@@ -117,7 +117,7 @@ def _has_daemon(home: Home) -> bool:
 
 def serve(home: Home, *, idle_exit_s: float) -> None:
     """Serve until nobody needs it any more."""
-    temp = home.root / "sql-temp"
+    temp = home.sql_temp
     shutil.rmtree(temp, ignore_errors=True)  # what a killed worker has left
     lake = Lake(home.lake)
     files, tables = FolderFiles(lake.path_of), LocalTables(home)

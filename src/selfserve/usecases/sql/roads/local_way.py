@@ -138,7 +138,8 @@ class _PipeExport:
 @contextmanager
 def _pipe(home: Home) -> Iterator[tuple[Path, int]]:
     """A named pipe, private to this user, and its end to read from."""
-    path = home.root / f"rows-{token_hex(4)}.pipe"
+    home.sql_temp.mkdir(exist_ok=True)  # which the worker clears when it starts and ends
+    path = home.sql_temp / f"rows-{token_hex(4)}.pipe"
     os.mkfifo(path, 0o600)
     try:
         reading = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
@@ -147,4 +148,4 @@ def _pipe(home: Home) -> Iterator[tuple[Path, int]]:
         finally:
             os.close(reading)
     finally:
-        path.unlink()
+        path.unlink(missing_ok=True)
