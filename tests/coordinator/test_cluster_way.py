@@ -21,7 +21,7 @@ from selfserve.embedded.estimation import Estimator
 from selfserve.embedded.files import DataFile
 from selfserve.embedded.footers import Footers
 from selfserve.embedded.sql import EmbeddedSql
-from selfserve.errors import ClusterFailedError, InterruptedByUserError
+from selfserve.errors import ClusterFailedError, InterruptedByUserError, OutcomeUnknownError
 from selfserve.usecases.placement.leases import BeingEndedError
 from selfserve.usecases.sql.history.kept import open_kept
 from selfserve.usecases.sql.roads.ways import Asked
@@ -242,6 +242,17 @@ def test_a_coordinator_that_dies_is_said_to_have_and_the_next_tunnel_is_new(
         assert house.tunnels == 0
         assert house.rows("SELECT 1 AS one") == [(1,)]
         house.way.close()
+
+
+def test_after_a_lost_answer_the_next_tunnel_is_new(house: House, server: TrinoServer) -> None:
+    server.lose["POST"] = 1
+
+    with pytest.raises(OutcomeUnknownError):
+        house.rows("SELECT 1")
+
+    assert (house.tunnels, house.holders()) == (0, [])
+    assert house.rows("SELECT 1 AS one") == [(1,)]
+    assert house.opened == 2
 
 
 def test_a_coordinator_that_never_answers_leaves_nothing_open(

@@ -10,7 +10,7 @@ from selfserve.core.sql.estimates.estimate import Estimate
 from selfserve.core.sql.requests import SqlRequest
 from selfserve.core.sql.results.result_format import ResultFormat
 from selfserve.core.sql.tables import TableCatalogue
-from selfserve.errors import ClusterFailedError
+from selfserve.errors import ClusterFailedError, OutcomeUnknownError
 from selfserve.usecases.placement.leases import let_go, take_hold
 from selfserve.usecases.progress import Report
 from selfserve.usecases.sql.output.sink import Sink
@@ -140,7 +140,7 @@ class CoordinatorWay(_ClusterWay):
         try:
             with self._asked(text, values, request.schema) as answer:
                 yield answer
-        except ClusterFailedError:
+        except (ClusterFailedError, OutcomeUnknownError):
             self._disconnect()  # the next statement of a prompt gets a new tunnel
             raise
         finally:
