@@ -21,7 +21,12 @@ from selfserve.embedded.estimation import Estimator
 from selfserve.embedded.files import DataFile
 from selfserve.embedded.footers import Footers
 from selfserve.embedded.sql import EmbeddedSql
-from selfserve.errors import ClusterFailedError, InterruptedByUserError, OutcomeUnknownError
+from selfserve.errors import (
+    AwsError,
+    ClusterFailedError,
+    InterruptedByUserError,
+    OutcomeUnknownError,
+)
 from selfserve.usecases.placement.leases import BeingEndedError
 from selfserve.usecases.sql.history.kept import open_kept
 from selfserve.usecases.sql.roads.ways import Asked
@@ -304,5 +309,46 @@ def test_a_cluster_that_a_sweep_is_ending_is_left_alone(house: House, server: Tr
 
     assert raised.value.exit_code == 4
     assert "selfserve up" in raised.value.hint
-    assert server.requests == []
+    assert server.asked("POST") == []
     assert house.states() == [QueryState.FAILED]
+
+
+def test_the_lease_is_taken_when_the_coordinator_is_there(
+    house: House, server: TrinoServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked_before: list[int] = []
+    swap = house.target.store.swap
+
+    def note(key: str, body: bytes, *, etag: str | None) -> str | None:
+        asked_before.append(len(server.asked("GET")))
+        return swap(key, body, etag=etag)
+
+    monkeypatch.setattr(house.target.store, "swap", note)
+    server.starting_infos = 3
+
+    house.rows("SELECT 1")
+
+    assert asked_before[0] == 4  # after the one that says that it has started
+
+
+def test_no_query_is_sent_under_a_lease_that_took_long_to_get(
+    server: TrinoServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = House(tmp_path, [server])
+    swap, slow = house.target.store.swap, [True]
+
+    def take_long(key: str, body: bytes, *, etag: str | None) -> str | None:
+        if slow[0]:
+            house.target.clock.sleep(leases.ACT_WITHIN)
+        return swap(key, body, etag=etag)
+
+    monkeypatch.setattr(house.target.store, "swap", take_long)
+
+    with pytest.raises(AwsError, match="no query can safely be sent"):
+        house.rows("SELECT 1")
+    assert server.asked("POST") == []
+
+    slow[0] = False
+    assert house.rows("SELECT 1 AS one") == [(1,)]
+    assert house.holders() == []
+    house.way.close()

@@ -11,10 +11,10 @@ from selfserve.core.sql.requests import SqlRequest
 from selfserve.core.sql.results.result_format import ResultFormat
 from selfserve.core.sql.tables import TableCatalogue
 from selfserve.errors import ClusterFailedError, OutcomeUnknownError
-from selfserve.usecases.placement.leases import let_go, take_hold
 from selfserve.usecases.progress import Report
 from selfserve.usecases.sql.output.sink import Sink
 from selfserve.usecases.sql.profile_engine import ProfileEngine
+from selfserve.usecases.sql.roads.holding import hold_for_query
 from selfserve.usecases.sql.roads.live_cluster import LiveCluster, find_or_start
 from selfserve.usecases.sql.roads.row_export import RowExport
 from selfserve.usecases.sql.roads.teeing import KeepingAnswer, keeping
@@ -132,27 +132,29 @@ class CoordinatorWay(_ClusterWay):
 
     @contextmanager
     def _answer(self, request: SqlRequest, wish: Wish) -> Iterator[Answer]:
-        """Under a lease: no sweep ends the cluster while the query runs."""
+        """Connects first: a coordinator that starts may take longer than a lease lasts."""
         from selfserve.core.sql.text.binding import bind_positional
 
         text, values = bind_positional(request.text, request.parameters, engine=request.engine)
-        held = take_hold(self._target, self._live.cluster.id, wish.query_id)
         try:
-            with self._asked(text, values, request.schema) as answer:
+            coordinator = replace(self._connected(), schema=request.schema)
+            with (
+                hold_for_query(self._target, self._live.cluster.id, wish.query_id),
+                self._asked(coordinator, text, values) as answer,
+            ):
                 yield answer
         except (ClusterFailedError, OutcomeUnknownError):
             self._disconnect()  # the next statement of a prompt gets a new tunnel
             raise
-        finally:
-            if held is not None:
-                let_go(self._target, held)
 
     @contextmanager
-    def _asked(self, text: str, values: Sequence[object], schema: str) -> Iterator[Answer]:
+    def _asked(
+        self, coordinator: "Coordinator", text: str, values: Sequence[object]
+    ) -> Iterator[Answer]:
         """What the statement changes of the session, such as SET SESSION does, is for the next."""
         from selfserve.coordinator.client import open_answer
 
-        answer = open_answer(replace(self._connected(), schema=schema), text, values)
+        answer = open_answer(coordinator, text, values)
         try:
             yield answer
             self._coordinator = answer.next_coordinator()
