@@ -122,3 +122,10 @@ def test_both_engines_answers_hold_the_same_values(
         True, 7, 1.5, Decimal("1.20"), "x", date(2026, 1, 31),
         naive(2026, 1, 31, 1, 2, 3, 456_000), [1, None], {"k": 2}, {"n": 1, "s": "y"}, None,
     )  # fmt: skip
+
+
+def test_a_zone_that_this_machine_lacks_is_named_with_what_to_do() -> None:
+    with pytest.raises(BadInputError, match="time zone Mars/Olympus") as raised:
+        to_rows(["timestamp(3) with time zone"], [["2026-01-31 01:02:03.000 Mars/Olympus"]])
+
+    assert "pip install tzdata" in raised.value.hint

@@ -7,21 +7,19 @@ rounded, as Trino does in a cast to `timestamp(6)`.
 """
 
 import base64
-import re
 from collections.abc import Callable, Sequence
-from datetime import date, datetime, time, timedelta, timezone
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from functools import partial
-from zoneinfo import ZoneInfo
 
 from selfserve.core.sql.answers import Row
 from selfserve.core.sql.results.sql_types import SqlType, parse_type
+from selfserve.core.sql.results.zones import parse_interval, parse_zone
 
 Convert = Callable[[object], object]
 """Of a value that is not null."""
 
 _TO_THE_MICROSECOND = len("2026-01-31 01:02:03.123456")
-_DAYS = re.compile(r"(-?)(\d+) (\d+):(\d+):(\d+)\.(\d+)")
 
 
 class ValueUnfitError(ValueError):
@@ -75,7 +73,7 @@ def _to_time(value: object) -> time:
 
 def _to_time_with_zone(value: object) -> time:
     text = str(value)
-    return _to_time(text[:-6]).replace(tzinfo=_to_zone(text[-6:]))
+    return _to_time(text[:-6]).replace(tzinfo=parse_zone(text[-6:]))
 
 
 def _to_timestamp(value: object) -> datetime:
@@ -88,7 +86,7 @@ def _to_timestamp(value: object) -> datetime:
 
 def _to_timestamp_with_zone(value: object) -> datetime:
     text, _, zone = str(value).rpartition(" ")
-    return _to_timestamp(text).replace(tzinfo=_to_zone(zone))
+    return _to_timestamp(text).replace(tzinfo=parse_zone(zone))
 
 
 def _fraction(text: str) -> tuple[str, timedelta]:
@@ -96,25 +94,6 @@ def _fraction(text: str) -> tuple[str, timedelta]:
     whole, _, digits = text.partition(".")
     picoseconds = int(digits.ljust(12, "0") or 0)
     return whole, timedelta(microseconds=(picoseconds + 500_000) // 1_000_000)
-
-
-def _to_zone(text: str) -> timezone | ZoneInfo:
-    if text[0] not in "+-":
-        return ZoneInfo(text)
-    offset = timedelta(hours=int(text[1:3]), minutes=int(text[4:6]))
-    return timezone(-offset if text[0] == "-" else offset)
-
-
-def _to_interval(value: object) -> timedelta:
-    found = _DAYS.fullmatch(str(value))
-    if found is None:
-        raise ValueError(value)
-    sign, *numbers = found.groups()
-    days, hours, minutes, seconds, milliseconds = map(int, numbers)
-    whole = timedelta(
-        days=days, hours=hours, minutes=minutes, seconds=seconds, milliseconds=milliseconds
-    )
-    return -whole if sign else whole
 
 
 def _to_list(item: Convert | None, value: object) -> object:
@@ -177,5 +156,5 @@ _SCALARS: dict[str, Convert] = {
     "time with time zone": _to_time_with_zone,
     "timestamp": _to_timestamp,
     "timestamp with time zone": _to_timestamp_with_zone,
-    "interval day to second": _to_interval,
+    "interval day to second": lambda value: parse_interval(str(value)),
 }

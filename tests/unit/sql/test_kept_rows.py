@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime, time, timedelta, timezone
+from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from decimal import Decimal
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -122,6 +122,29 @@ def test_what_parquet_lacks_is_shown_as_before(of_type: str, value: object) -> N
 
     again = read_again(store, columns)
     assert [render_text(v, kind) for (v,) in again] == [render_text(value, kind), "NULL"]
+
+
+def test_a_zone_that_the_reading_machine_lacks_is_named() -> None:
+    class Olympus(tzinfo):
+        """Known where the rows were kept."""
+
+        def utcoffset(self, _: datetime | None) -> timedelta:
+            return timedelta(hours=3)
+
+        def dst(self, _: datetime | None) -> None:
+            return None
+
+        def tzname(self, _: datetime | None) -> None:
+            return None
+
+        def __str__(self) -> str:
+            return "Mars/Olympus"
+
+    store, columns = MemoryStore(), [Column("at", "timestamp(3) with time zone")]
+    keep(store, FakeAnswer([(datetime(2026, 7, 1, 12, tzinfo=Olympus()),)], columns))
+
+    with pytest.raises(BadInputError, match="time zone Mars/Olympus"):
+        read_again(store, columns)
 
 
 def test_no_rows_are_kept_too() -> None:

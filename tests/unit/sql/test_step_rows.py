@@ -12,7 +12,7 @@ import pytest
 from fakes import MemoryStore
 from selfserve.core.sql.answers import Column
 from selfserve.errors import BadInputError
-from selfserve.usecases.sql.steps.rows import StoredRows, parse_zone
+from selfserve.usecases.sql.steps.rows import StoredRows
 from targets import make_target
 
 PREFIX = "selfserve/queries/q/result/"
@@ -117,26 +117,6 @@ def test_no_file_is_fetched_before_its_rows_are_wanted(tmp_path: Path) -> None:
     next(batches)
 
     assert [key for method, key in store.calls if method == "get_file"] == [f"{PREFIX}000000_0"]
-
-
-@pytest.mark.parametrize(
-    ("name", "shown"),
-    [
-        ("UTC", "12:00"),
-        ("Z", "12:00"),
-        ("Europe/Berlin", "14:00"),
-        ("GMT+01:00", "13:00"),
-        ("-0530", "06:30"),
-        ("+2", "14:00"),
-    ],
-)
-def test_sparks_names_of_zones_are_understood(name: str, shown: str) -> None:
-    assert NOON.astimezone(parse_zone(name)).strftime("%H:%M") == shown
-
-
-def test_a_zone_that_this_machine_lacks_is_named() -> None:
-    with pytest.raises(BadInputError, match="time zone Mars/Olympus"):
-        parse_zone("Mars/Olympus")
 
 
 def test_a_result_that_was_removed_says_so(tmp_path: Path) -> None:

@@ -5,14 +5,13 @@ The embedded engine writes Arrow's own types instead, which `embedded.rows` read
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime, time, timedelta, tzinfo
+from datetime import datetime, time
 from decimal import Decimal
-from zoneinfo import ZoneInfo
 
 from selfserve.core.sql.results.sql_types import parse_type
+from selfserve.core.sql.results.zones import parse_interval, parse_zone
 
 _ZONED = re.compile(r"timestamp(\(\d+\))? with time zone")
-_INTERVAL = re.compile(r"(-?)(\d+) (\d+):(\d+):(\d+)\.(\d+)")
 
 
 def to_kept_type(of_type: str) -> str:
@@ -33,30 +32,11 @@ def _to_timestamp(text: str) -> datetime:
     moment, _, zone = text.rpartition(" ")
     if zone[0] in "+-":
         return datetime.fromisoformat(f"{moment}{zone}")
-    return datetime.fromisoformat(moment).replace(tzinfo=_zone(zone))
-
-
-def _zone(name: str) -> tzinfo:
-    return UTC if name == "UTC" else ZoneInfo(name)
-
-
-def _to_interval(text: str) -> timedelta:
-    found = _INTERVAL.fullmatch(text)
-    if found is None:
-        raise ValueError(f"{text!r} is no interval")
-    sign, days, hours, minutes, seconds, digits = found.groups()
-    size = timedelta(
-        days=int(days),
-        hours=int(hours),
-        minutes=int(minutes),
-        seconds=int(seconds),
-        microseconds=int(digits.ljust(6, "0")),
-    )
-    return -size if sign else size
+    return datetime.fromisoformat(moment).replace(tzinfo=parse_zone(zone))
 
 
 _FROM_TEXT: dict[str, Callable[[str], object]] = {
-    "interval day to second": _to_interval,
+    "interval day to second": parse_interval,
     "number": Decimal,
     "time with time zone": time.fromisoformat,
     "timestamp with time zone": _to_timestamp,

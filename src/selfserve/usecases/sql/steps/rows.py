@@ -1,16 +1,15 @@
 """Read the rows of a result that Hive or Spark has written as Parquet: some at a time."""
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from selfserve.core.sql.answers import Column, Row
 from selfserve.core.sql.hive.types import row_field
+from selfserve.core.sql.results.zones import parse_zone
 from selfserve.core.sql.steps.order import in_order
 from selfserve.errors import BadInputError
 from selfserve.usecases.targets.target import Target
@@ -34,9 +33,6 @@ _TYPES = {
     "date32[day]": "date",
     "null": "unknown",
 }
-
-_UTC_NAMES = {"UTC", "Etc/UTC", "GMT", "Etc/GMT", "Z", "Zulu", "UCT"}
-_OFFSET = re.compile(r"(?:UTC|GMT|UT)?([+-])(\d{1,2})(?::?(\d\d))?(?::?\d\d)?")
 
 Convert = Callable[[object], object]
 
@@ -116,27 +112,6 @@ class StoredRows:
         if not is_there:
             raise _gone(self._target, key)
         return path
-
-
-def parse_zone(name: str) -> tzinfo:
-    """The zone that Spark calls so: of a region, or an offset such as `GMT+01:00` or `-5`.
-
-    Raises:
-        BadInputError: this machine does not know it.
-    """
-    if name in _UTC_NAMES:
-        return UTC
-    if found := _OFFSET.fullmatch(name):
-        sign, hours, minutes = found.groups()
-        offset = timedelta(hours=int(hours), minutes=int(minutes or 0))
-        return timezone(-offset if sign == "-" else offset)
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError) as error:
-        raise BadInputError(
-            f"This machine does not know the time zone {name}, which the cluster shows times in.",
-            hint="Get the time zones of the world: pip install tzdata",
-        ) from error
 
 
 def type_of(kind: "pa.DataType") -> str:
