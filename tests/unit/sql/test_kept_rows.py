@@ -15,7 +15,7 @@ from selfserve.core.sql.engines import Engine
 from selfserve.core.sql.records import QueryRecord, QueryState, make_query_id, rows_key
 from selfserve.core.sql.results.rendering import render_text
 from selfserve.core.sql.results.sql_types import parse_type
-from selfserve.errors import BadInputError, NotFoundError
+from selfserve.errors import AwsError, BadInputError, NotFoundError
 from selfserve.usecases.sql.history.book import QueryBook
 from selfserve.usecases.sql.history.kept import open_kept
 from selfserve.usecases.sql.roads import teeing
@@ -202,6 +202,21 @@ def test_a_full_disk_is_no_trouble_to_who_reads_the_rows(tmp_path: Path) -> None
 
     assert store.objects == {}
     assert not kept.is_kept
+
+
+@pytest.mark.parametrize(
+    "trouble", [AwsError("AWS refused while writing rows", hint="ask"), OSError("no such file")]
+)
+def test_rows_that_cannot_be_kept_were_read_all_the_same(trouble: Exception) -> None:
+    class Refusing(MemoryStore):
+        def put_file(self, key: str, path: Path) -> None:
+            raise trouble
+
+    store = Refusing()
+
+    assert keep(store, FakeAnswer()) == list(ROWS)
+
+    assert store.objects == {}
 
 
 def test_who_stops_early_leaves_nothing_behind() -> None:

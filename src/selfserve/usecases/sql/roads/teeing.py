@@ -9,6 +9,7 @@ from typing import Self
 
 from selfserve.core.sql.answers import Answer, Column, Figures, Progress, Row
 from selfserve.core.sql.records import rows_key
+from selfserve.errors import SelfserveError
 from selfserve.usecases.sql.history.book import RecordStore
 from selfserve.usecases.sql.history.kept_values import to_kept_type
 from selfserve.usecases.sql.output.parquet import ParquetRows
@@ -42,7 +43,15 @@ class KeepingAnswer:
                 draft.add(rows)
                 yield rows
         if draft.is_whole and not self._is_cancelled:
+            self._hand_over()
+
+    def _hand_over(self) -> None:
+        """All rows were read by now: the query is no failure because this is one."""
+        try:
             self._store.put_file(self._key, self._file)
+        except (SelfserveError, OSError) as error:
+            _log.info("these rows are not kept: %s", error)
+        else:
             self.is_kept = True
 
     def progress(self) -> Progress:
