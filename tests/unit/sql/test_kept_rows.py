@@ -210,6 +210,7 @@ def test_a_full_disk_is_no_trouble_to_who_reads_the_rows(tmp_path: Path) -> None
 def test_rows_that_cannot_be_kept_were_read_all_the_same(trouble: Exception) -> None:
     class Refusing(MemoryStore):
         def put_file(self, key: str, path: Path) -> None:
+            del key, path
             raise trouble
 
     store = Refusing()
