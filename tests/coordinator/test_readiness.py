@@ -41,3 +41,21 @@ def test_a_coordinator_that_does_not_get_ready_is_given_up(server: TrinoServer) 
 
     with pytest.raises(ClusterFailedError, match="it is starting"):
         wait_until_ready(coordinator_of(server, HASTY))
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404])
+def test_what_refuses_to_be_asked_is_given_up_at_once(server: TrinoServer, status: int) -> None:
+    server.refusals["GET"] = [Refusal(status)] * 10
+
+    with pytest.raises(ClusterFailedError, match=f"refuses to be asked: HTTP {status}"):
+        wait_until_ready(coordinator_of(server))
+
+    assert server.asked("GET") == ["/v1/info"]
+
+
+def test_what_asks_too_often_waits(server: TrinoServer) -> None:
+    server.refusals["GET"] = [Refusal(429)] * 3
+
+    wait_until_ready(coordinator_of(server))
+
+    assert server.asked("GET") == ["/v1/info"] * 4

@@ -24,7 +24,7 @@ _BUSY = {
     504,
 }  # "try again": https://trino.io/docs/current/develop/client-protocol.html
 _REPEATABLE = {"GET", "HEAD", "DELETE"}
-_ATTEMPTS_ONCE_CANCELLED = 2  # for the DELETE: whoever pressed Ctrl-C wants to leave
+_ATTEMPTS_ONCE_CANCELLED = 2  # for the DELETE
 _TRINO, _PRESTO = "X-Trino-", "X-Presto-"
 _SPOOLING = "X-Trino-Query-Data-Encoding"
 STARTING = "still initializing"
@@ -36,7 +36,9 @@ class Patience:
     """How long to go on asking a coordinator that does not answer as it should."""
 
     attempts: int = 8
-    """Requests in all: about 15 seconds with the waits below."""
+    """Requests in all: about 15 seconds with the waits below, if each fails at once."""
+    repeated_within_s: float = 60.0
+    """After it nothing is repeated any more, such as on a line that does not say a word."""
     first_wait_s: float = 0.1
     """Before the first repetition; each later wait is twice as long, up to `longest_wait_s`."""
     longest_wait_s: float = 5.0
@@ -48,6 +50,8 @@ class Patience:
     read_timeout_s: float = 90.0
     """Coordinators answer within a second or two, whatever the query; a full collection of a
     large heap takes longer."""
+    cancel_s: float = 5.0
+    """For the request that ends a query: who has pressed Ctrl-C wants to leave."""
 
     def wait_s(self, attempt: int) -> float:
         """How long to wait after this attempt, which counts from 1."""
@@ -75,22 +79,40 @@ class CoordinatorSession(requests.Session):
         or empty; a POST only if it was certainly never sent.
         """
         self._address(request)
+        if request.method == "DELETE":
+            options["timeout"] = self._patience.cancel_s
         started, attempt = time.monotonic(), 0
         while True:
             attempt += 1
-            most = _ATTEMPTS_ONCE_CANCELLED if self.cancelled.is_set() else self._patience.attempts
-            last = attempt >= most
             try:
                 response = super().send(request, **options)
             except requests.RequestException as error:
-                if last or not _may_repeat(request, error):
+                if self._is_last(request, attempt, started) or not _may_repeat(request, error):
                     raise
             else:
-                if _is_starting(response):
-                    last = time.monotonic() - started > self._patience.starting_s
-                if last or not _asks_again(request, response):
+                if self._is_final(request, response, attempt, started):
                     return self._understood(response)
             self.cancelled.wait(self._patience.wait_s(attempt))
+
+    def _is_final(
+        self,
+        request: requests.PreparedRequest,
+        response: requests.Response,
+        attempt: int,
+        started: float,
+    ) -> bool:
+        """Whether this response is the one to go by."""
+        if not _asks_again(request, response):
+            return True
+        if _is_starting(response) and not self.cancelled.is_set():
+            return time.monotonic() - started > self._patience.starting_s
+        return self._is_last(request, attempt, started)
+
+    def _is_last(self, request: requests.PreparedRequest, attempt: int, started: float) -> bool:
+        patience, is_cancelled = self._patience, self.cancelled.is_set()
+        within_s = patience.cancel_s if request.method == "DELETE" else patience.repeated_within_s
+        most = _ATTEMPTS_ONCE_CANCELLED if is_cancelled else patience.attempts
+        return attempt >= most or time.monotonic() - started >= within_s
 
     def _address(self, request: requests.PreparedRequest) -> None:
         """To this end of the tunnel, in the engine's own headers.
