@@ -1,14 +1,22 @@
 """Statements that make, fill and drop tables."""
 
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
 from embedded_lake import BUCKET, CSV, Lake
+from runner_bench import wait_until
 from selfserve.core.sql.problems import SqlError, UnsupportedHereError
+from selfserve.core.sql.requests import SqlRequest
 from selfserve.core.sql.tables import FileFormat, Table, TableColumn
-from selfserve.errors import BadInputError, NotFoundError, SelfserveError
+from selfserve.errors import (
+    BadInputError,
+    InterruptedByUserError,
+    NotFoundError,
+    SelfserveError,
+)
 
 
 @pytest.fixture
@@ -426,3 +434,61 @@ def test_whoever_only_reads_changes_nothing(tmp_path: Path) -> None:
             lake.ask("drop table films")
 
         assert lake.catalogue.find("lake", "films") is not None
+
+
+ENDLESS = (
+    "select cast(a.x as integer) as x from unnest(sequence(1, 10000)) a(x) "
+    "cross join unnest(sequence(1, 10000)) b(y) cross join unnest(sequence(1, 10000)) c(z)"
+)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["insert into films (id) select 1", "create table t as select 1 as x", "drop table films"],
+)
+def test_a_change_is_made_when_its_answer_is_read(films: Lake, statement: str) -> None:
+    answer = films.sql.answer(SqlRequest(text=statement, schema="lake"))
+    before = films.ask("select count(*) from films")
+
+    answer.cancel()
+
+    with pytest.raises(InterruptedByUserError):
+        list(answer.batches())
+    assert films.ask("select count(*) from films") == before == [(2,)]
+    assert films.catalogue.find("lake", "t") is None
+
+
+@pytest.mark.parametrize("into", ["insert into films (id)", "create table t as"])
+def test_a_cancelled_write_leaves_no_row_and_no_table(films: Lake, into: str) -> None:
+    before = files(films, "")
+    answer = films.sql.answer(SqlRequest(text=f"{into} {ENDLESS}", schema="lake"))
+    with ThreadPoolExecutor(1) as pool:
+        writing = pool.submit(lambda: list(answer.batches()))
+        wait_until(lambda: writing.done() or list(films.folder.rglob("*.part")))
+
+        while not writing.done():
+            answer.cancel()
+            wait([writing], timeout=0.1)
+
+    with pytest.raises(InterruptedByUserError):
+        writing.result()
+    assert files(films, "") == before
+    assert films.catalogue.find("lake", "t") is None
+
+
+def test_a_table_is_not_entered_once_its_statement_is_cancelled(
+    films: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = films.sql.answer(SqlRequest(text="create table t as select 1 as x", schema="lake"))
+    rename = Path.rename
+
+    def rename_and_cancel(path: Path, to: Path) -> Path:
+        answer.cancel()
+        return rename(path, to)
+
+    monkeypatch.setattr(Path, "rename", rename_and_cancel)
+    with pytest.raises(InterruptedByUserError):
+        list(answer.batches())
+
+    assert films.catalogue.find("lake", "t") is None
+    assert files(films, "t") == []

@@ -24,6 +24,7 @@ from selfserve.embedded.engine import Engine
 from selfserve.embedded.errors import engine_errors, file_errors
 from selfserve.embedded.files import is_hidden
 from selfserve.embedded.prepared import Prepared
+from selfserve.embedded.run import Run
 from selfserve.embedded.types import text_literal
 from selfserve.embedded.written import Written, rows_sql
 from selfserve.errors import BadInputError, NotFoundError
@@ -67,7 +68,7 @@ class Changes:
         self._to_folder = to_folder
         self._prepare = prepare
 
-    def carry_out(self, change: Change, request: SqlRequest) -> FixedAnswer:
+    def carry_out(self, change: Change, request: SqlRequest, run: Run) -> FixedAnswer:
         """Do it; the answer is that of Trino.
 
         Raises:
@@ -81,10 +82,10 @@ class Changes:
         if isinstance(change, Drop):
             return self._drop(change, request)
         if isinstance(change, Insert):
-            return self._insert(change, request)
-        return self._create(change, request)
+            return self._insert(change, request, run)
+        return self._create(change, request, run)
 
-    def _create(self, change: CreateTable, request: SqlRequest) -> FixedAnswer:
+    def _create(self, change: CreateTable, request: SqlRequest, run: Run) -> FixedAnswer:
         if self._catalogue.find(change.table.schema, change.table.name) is not None:
             if change.if_not_exists:
                 return _counted(0) if change.query else _DONE
@@ -96,13 +97,14 @@ class Changes:
             table = self._located(change.table)
             self._catalogue.create_table(table, is_managed=not change.is_external)
             return _DONE
-        return self._create_from(change, change.query, request)
+        return self._create_from(change, replace(request, text=change.query), run)
 
-    def _create_from(self, change: CreateTable, text: str, request: SqlRequest) -> FixedAnswer:
+    def _create_from(self, change: CreateTable, request: SqlRequest, run: Run) -> FixedAnswer:
+        """`request` is for the rows."""
         if change.table.format is not FileFormat.PARQUET:
             raise cannot("", f"CREATE TABLE AS with the format {change.table.format.upper()}")
-        query = self._prepare(replace(request, text=text))
-        found = self._columns_of(query)
+        query = self._prepare(request)
+        found = self._columns_of(query, run)
         table = self._located(replace(change.table, columns=named_columns(found)))
         folder = self._to_folder(table.location)
         if any(not is_hidden(path.name) for path in _entries(folder)):
@@ -110,23 +112,24 @@ class Changes:
                 f"There are files already in {table.location}, where {table.full_name} would be.",
                 hint="Move them away, or take another name.",
             )
-        written = self._write(query, table, fill(table, (), found, text))
+        written = self._write(query, table, fill(table, (), found, request.text), run)
         try:
+            run.check()
             self._catalogue.create_table(table, is_managed=not change.is_external)
         except BaseException:
             written.undo()
             raise
         return _counted(written.rows)
 
-    def _insert(self, change: Insert, request: SqlRequest) -> FixedAnswer:
+    def _insert(self, change: Insert, request: SqlRequest, run: Run) -> FixedAnswer:
         table = find_table(self._catalogue, change.schema, change.name, request.text)
         if table.view is not None or table.format is not FileFormat.PARQUET:
             raise cannot("", f"INSERT INTO {table.full_name}, which is no table of Parquet files")
         if table.partition_columns:
             raise cannot("", f"INSERT INTO {table.full_name}, which has partitions")
         query = self._prepare(replace(request, text=change.query))
-        filled = fill(table, change.columns, self._columns_of(query), request.text)
-        return _counted(self._write(query, table, filled).rows)
+        filled = fill(table, change.columns, self._columns_of(query, run), request.text)
+        return _counted(self._write(query, table, filled, run).rows)
 
     def _drop(self, change: Drop, request: SqlRequest) -> FixedAnswer:
         try:
@@ -153,12 +156,13 @@ class Changes:
             )
         return replace(table, location=f"{folder.rstrip('/')}/{table.name}")
 
-    def _columns_of(self, query: Prepared) -> tuple[Column, ...]:
-        with self._engine.connection(query.tables) as cursor, engine_errors():
+    def _columns_of(self, query: Prepared, run: Run) -> tuple[Column, ...]:
+        connection = self._engine.connection(query.tables)
+        with connection as cursor, run.at_work(cursor), engine_errors():
             rows = cursor.execute(f"DESCRIBE {query.sql}", dict(query.values) or None).fetchall()
         return query.columns_of([(row[0], row[1]) for row in rows])
 
-    def _write(self, query: Prepared, table: Table, filled: Sequence[Filling]) -> Written:
+    def _write(self, query: Prepared, table: Table, filled: Sequence[Filling], run: Run) -> Written:
         """Write the rows as one file of the table: hidden until it is whole."""
         folder = self._to_folder(table.location)
         is_new = not folder.exists()
@@ -167,8 +171,10 @@ class Changes:
         try:
             with file_errors(folder):
                 folder.mkdir(parents=True, exist_ok=True)
-            with self._engine.connection(query.tables) as cursor, engine_errors():
+            connection = self._engine.connection(query.tables)
+            with connection as cursor, run.at_work(cursor), engine_errors():
                 counted = cursor.execute(sql, dict(query.values) or None).fetchone()
+            run.check()
         except BaseException:
             Written(0, draft, is_new_folder=is_new).undo()
             raise

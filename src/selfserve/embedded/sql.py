@@ -1,6 +1,7 @@
 """Answer statements of Trino's and Presto's dialects with DuckDB: the engine to its users."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from selfserve.core.sql.answers import Answer
@@ -14,6 +15,7 @@ from selfserve.core.sql.results.result_format import ResultFormat
 from selfserve.core.sql.tables import TableCatalogue
 from selfserve.core.sql.text.script import StatementKind, split_script
 from selfserve.embedded.answer import EmbeddedAnswer, Measure
+from selfserve.embedded.change_answer import ChangeAnswer
 from selfserve.embedded.changes import Changes
 from selfserve.embedded.engine import Engine
 from selfserve.embedded.estimation import Estimator
@@ -44,7 +46,9 @@ class EmbeddedSql:
         self._changes = changes(self, engine) if changes else None
 
     def answer(self, request: SqlRequest, *, keep: Path | None = None) -> Answer:
-        """Accept one statement. Whoever gets an `EmbeddedAnswer` closes it.
+        """Accept one statement: it is run when its answer is read.
+
+        Whoever gets an `EmbeddedAnswer` closes it.
 
         Raises:
             SqlError: the statement is wrong, at a place that is marked.
@@ -55,7 +59,7 @@ class EmbeddedSql:
             return answer_metadata(request.text, self._catalogue, schema=request.schema)
         if kind in _CHANGING and self._changes is not None:
             change = parse_change(request.text, engine=request.engine, schema=request.schema)
-            return self._changes.carry_out(change, request)
+            return ChangeAnswer(partial(self._changes.carry_out, change, request))
         if kind not in _ASKING:
             raise _cannot(request, kind)
         query = self.prepare(request)  # which also tells what is wrong with no statement at all
