@@ -5,7 +5,7 @@ Pickled over a connection of the loopback that both sides have authenticated
 Replies come as lists, so that a short answer is one packet.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -88,7 +88,7 @@ class End:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """It is not; an error with its class by name."""
+    """It is not; an error with its class by name, one that all parts know."""
 
     kind: str
     message: str
@@ -96,14 +96,25 @@ class Failed:
 
     @classmethod
     def of(cls, error: SelfserveError) -> "Failed":
-        """The message that carries `error`."""
-        return cls(type(error).__name__, str(error), error.hint)
+        """The message that carries `error`; of a private class, as its nearest known one."""
+        kind = next(name for name in _names(type(error)) if _known(name) is not None)
+        return cls(kind, str(error), error.hint)
 
     def to_error(self) -> SelfserveError:
-        """The error again, of the same class; of its nearest known one, if it is private."""
-        found = getattr(errors, self.kind, None) or getattr(problems, self.kind, None)
-        kind: type[SelfserveError] = found or SelfserveError
+        """The error again."""
+        kind = _known(self.kind) or SelfserveError
         return kind(self.message, hint=self.hint)
+
+
+def _names(kind: type[SelfserveError]) -> Iterator[str]:
+    return (one.__name__ for one in kind.__mro__)
+
+
+def _known(name: str) -> type[SelfserveError] | None:
+    found: type[SelfserveError] | None = getattr(errors, name, None) or getattr(
+        problems, name, None
+    )
+    return found
 
 
 Reply = Head | Rows | Beat | End | Estimated | Failed
