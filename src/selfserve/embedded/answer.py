@@ -1,5 +1,6 @@
 """A query that DuckDB answers: rows in batches, never all of them at once."""
 
+import contextlib
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -97,7 +98,7 @@ class EmbeddedAnswer:
     def cancel(self) -> None:
         """Interrupt DuckDB, now or when it begins."""
         self._is_cancelled.set()
-        self._cursor.interrupt()
+        interrupt(self._cursor)
 
     def close(self) -> None:
         """Give the connection back; a file that is not complete is removed."""
@@ -108,5 +109,18 @@ class EmbeddedAnswer:
 
 def progress_of(cursor: "duckdb.DuckDBPyConnection") -> Progress:
     """How far a connection's statement is; DuckDB knows of a part of the whole only."""
-    percent = cursor.query_progress()
+    import duckdb  # noqa: PLC0415  100 ms; whoever has a connection has loaded it
+
+    try:
+        percent = cursor.query_progress()
+    except duckdb.ConnectionException:  # it was closed a moment ago
+        return Progress("FINISHED")
     return Progress("RUNNING", fraction=percent / 100 if percent >= 0 else None)
+
+
+def interrupt(cursor: "duckdb.DuckDBPyConnection") -> None:
+    """Let DuckDB stop what it does on a connection; nothing, if it is closed."""
+    import duckdb  # noqa: PLC0415  as above
+
+    with contextlib.suppress(duckdb.ConnectionException):
+        cursor.interrupt()

@@ -11,7 +11,7 @@ from selfserve.core.sql.answers import Column, Figures, Progress
 from selfserve.core.sql.results.csv_text import csv_text
 from selfserve.core.sql.results.json_text import json_text
 from selfserve.core.sql.results.result_format import ResultFormat, distinct_names
-from selfserve.embedded.answer import EmbeddedAnswer, Measure, progress_of
+from selfserve.embedded.answer import EmbeddedAnswer, Measure, interrupt, progress_of
 from selfserve.embedded.errors import cancelled, engine_errors, file_errors
 from selfserve.embedded.exporting import can_copy, copy_sql
 from selfserve.embedded.prepared import Prepared
@@ -73,7 +73,7 @@ class EmbeddedExport:
     def cancel(self) -> None:
         """Interrupt DuckDB, now or when it begins."""
         self._is_cancelled.set()
-        self._cursor.interrupt()
+        interrupt(self._cursor)
 
     def close(self) -> None:
         """Give the connection back."""

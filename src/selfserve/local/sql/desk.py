@@ -3,10 +3,11 @@
 import contextlib
 import logging
 import threading
+from collections.abc import Iterator, Sequence
 from multiprocessing.connection import Connection
 from typing import Protocol
 
-from selfserve.core.sql.answers import Progress
+from selfserve.core.sql.answers import Column, Progress, Row
 from selfserve.embedded.answer import EmbeddedAnswer
 from selfserve.embedded.sql import EmbeddedSql
 from selfserve.errors import SelfserveError
@@ -46,6 +47,8 @@ class Desk:
         self._connection = connection
         self._sql = sql
         self._outbox = Outbox(connection)
+        self._lock = threading.Lock()
+        """Whoever asks what is at work, or says that it no longer is, holds it."""
         self._work: _Work | None = None
 
     def attend(self) -> None:
@@ -72,13 +75,25 @@ class Desk:
         """Tell how far it is. Raises EOFError or OSError if the client has left."""
         if self._connection.poll():
             self._connection.recv()  # it has nothing to say: this is its end
-        if self._work is not None:
-            self._outbox.add(Beat(self._work.progress()))
+        with self._lock:
+            if self._work is not None:
+                self._outbox.add(Beat(self._work.progress()))
 
     def _cancel(self) -> None:
-        work = self._work
-        if work is not None:
-            work.cancel()
+        with self._lock:
+            if self._work is not None:
+                self._work.cancel()
+
+    @contextlib.contextmanager
+    def _at_work(self, work: _Work) -> Iterator[None]:
+        """While the block runs, it can be looked at and cancelled; before its end is told."""
+        with self._lock:
+            self._work = work
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._work = None
 
     def _answer(self, ask: Ask | AskEstimate, done: threading.Event) -> None:
         """Do it, and send what comes of it."""
@@ -93,7 +108,6 @@ class Desk:
             _log.exception("a statement failed")
             said = f"A bug in the embedded engine: {type(error).__name__}: {error}"
             last = Failed("SelfserveError", said, "See sql.log in the local target's folder.")
-        self._work = None
         done.set()
         self._outbox.add_last(last)
 
@@ -104,20 +118,20 @@ class Desk:
 
     def _show(self, ask: Ask) -> Reply:
         answer = self._sql.answer(ask.request, keep=ask.keep)
-        self._work = answer
         if not isinstance(answer, EmbeddedAnswer):
-            self._outbox.add(Head(tuple(answer.columns)))
-            for rows in answer.batches():
-                self._outbox.add(Rows(rows))
-            return End(answer.figures(), is_kept=False)
-        with contextlib.closing(answer):
-            self._outbox.add(Head(tuple(answer.columns)))
-            for rows in answer.batches(most=ask.most):
-                self._outbox.add(Rows(rows))
+            with self._at_work(answer):
+                self._send(answer.columns, answer.batches())
+                return End(answer.figures(), is_kept=False)
+        with contextlib.closing(answer), self._at_work(answer):
+            self._send(answer.columns, answer.batches(most=ask.most))
             return End(answer.figures(), is_kept=answer.is_kept)
+
+    def _send(self, columns: Sequence[Column], batches: Iterator[Sequence[Row]]) -> None:
+        self._outbox.add(Head(tuple(columns)))
+        for rows in batches:
+            self._outbox.add(Rows(rows))
 
     def _export(self, ask: Ask, place: Export) -> Reply:
         export = self._sql.export(ask.request, place.to, place.format)
-        with contextlib.closing(export):
-            self._work = export
+        with contextlib.closing(export), self._at_work(export):
             return End(export.write(), is_kept=False)
