@@ -11,6 +11,7 @@ import pytest
 from moto import mock_aws
 
 from fakes import FakeBackend
+from selfserve.aws.session import Clients
 from selfserve.coordinator.connection import Coordinator
 from selfserve.core.sql.engines import Engine
 from selfserve.core.sql.estimates.estimate import Estimate
@@ -23,6 +24,7 @@ from selfserve.usecases.sql.opening import Where, open_session
 from selfserve.usecases.sql.roads.cluster_way import CoordinatorWay
 from selfserve.usecases.sql.roads.laptop import open_laptop
 from selfserve.usecases.sql.roads.live_cluster import LiveCluster
+from selfserve.usecases.sql.roads.s3_reader import S3Reader
 from selfserve.usecases.sql.roads.ways import Wish
 from selfserve.usecases.targets.target import Target
 from selfserve.usecases.up import up
@@ -70,6 +72,46 @@ def test_the_laptop_shows_the_tables_of_glue(target: Target) -> None:
     with laptop.ask(SqlRequest(text="show tables"), Wish(query_id="q")) as asked:
         assert [row for batch in asked.batches() for row in batch] == [("films",)]
     laptop.close()
+
+
+def test_credentials_that_were_renewed_are_read_with_from_the_next_statement_on() -> None:
+    session: Any = boto3.Session("KEY1", "secret", "token1")  # Any: as above
+    reader = S3Reader(Clients(session, "eu-west-1"))
+    with duckdb.connect(":memory:") as engine:
+        reader.load_into(engine)
+        before = secrets_of(engine)
+
+        session.get_credentials().access_key = "KEY2"
+        reader.renew()
+
+        ((now,),) = secrets_of(engine)
+        assert "key_id=KEY1" in str(before)
+        assert "key_id=KEY2" in now
+        assert "region=eu-west-1" in now
+
+
+def test_each_statement_on_the_laptop_looks_at_the_credentials(
+    target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    renewals: list[S3Reader] = []
+
+    def note(reader: S3Reader) -> None:
+        renewals.append(reader)
+
+    monkeypatch.setattr(S3Reader, "renew", note)
+    laptop = open_laptop(target, FACTS)
+    opened = len(renewals)
+
+    for query_id in "ab":
+        with laptop.ask(SqlRequest(text="select 1"), Wish(query_id=query_id)) as asked:
+            assert list(asked.batches()) == [[(1,)]]
+
+    assert len(renewals) == opened + 2
+    laptop.close()
+
+
+def secrets_of(engine: duckdb.DuckDBPyConnection) -> list[tuple[str]]:
+    return engine.execute("SELECT secret_string FROM duckdb_secrets()").fetchall()
 
 
 def estimated(target: Target, live: LiveCluster, request: SqlRequest) -> Estimate:

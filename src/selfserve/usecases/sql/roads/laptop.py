@@ -7,7 +7,6 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from importlib.resources import files as package_files
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -27,15 +26,14 @@ from selfserve.embedded.estimation import Estimator
 from selfserve.embedded.files import DataFile, is_hidden
 from selfserve.embedded.footers import Footers
 from selfserve.embedded.sql import EmbeddedSql
-from selfserve.embedded.types import text_literal
 from selfserve.usecases.sql.output.sink import Sink
 from selfserve.usecases.sql.roads.row_export import RowExport
+from selfserve.usecases.sql.roads.s3_reader import S3Reader
 from selfserve.usecases.sql.roads.teeing import KeepingAnswer, keeping
 from selfserve.usecases.sql.roads.ways import Facts, Wish
 from selfserve.usecases.targets.target import Target
 
 if TYPE_CHECKING:
-    import duckdb
     from mypy_boto3_s3 import S3Client
 
 
@@ -74,13 +72,14 @@ class LaptopWay:
         self._target = target
         self._catalogue = catalogue
         self._temp = TemporaryDirectory(prefix="selfserve-sql-")
+        self._reader = S3Reader(clients)
         source = S3Files(clients.s3)
         self._estimator = Estimator(source, Footers(partial(read_range, clients.s3)))
         self._sql = EmbeddedSql(
             Engine(
                 source,
                 temp_folder=Path(self._temp.name),
-                prepare=partial(let_read_s3, clients=clients),
+                prepare=self._reader.load_into,
             ),
             catalogue,
             estimator=self._estimator,
@@ -132,6 +131,7 @@ class LaptopWay:
 
     @contextmanager
     def _answer(self, request: SqlRequest) -> Iterator[Answer]:
+        self._reader.renew()
         answer = self._sql.answer(request)
         try:
             yield answer
@@ -150,36 +150,3 @@ def open_laptop(target: Target, facts: Facts) -> LaptopWay:
 
     clients = make_clients(target.region)
     return LaptopWay(target, facts, GlueTables(clients.glue), clients)
-
-
-def let_read_s3(connection: "duckdb.DuckDBPyConnection", *, clients: Clients) -> None:
-    """Load DuckDB's S3 reader, which comes with a package, and give it the credentials in use.
-
-    Temporary credentials are taken as they are now; a query outlives them rarely.
-    """
-    import duckdb
-
-    folder = package_files("duckdb_extension_httpfs")
-    extension = folder / "extensions" / f"v{duckdb.__version__}" / "httpfs.duckdb_extension"
-    # Only what is said here: not the secrets that this user keeps for other programs.
-    connection.execute("SET allow_persistent_secrets = false")
-    connection.execute(f"LOAD {text_literal(str(extension))}")
-    settings = dict(_secret(clients))
-    written = ", ".join(f"{name} {text_literal(value)}" for name, value in settings.items())
-    connection.execute(f"CREATE SECRET (TYPE s3, {written})")
-
-
-def _secret(clients: Clients) -> Iterator[tuple[str, str]]:
-    yield "REGION", clients.region
-    found = clients.session.get_credentials()
-    if found is not None:
-        keys = found.get_frozen_credentials()
-        yield "KEY_ID", keys.access_key or ""
-        yield "SECRET", keys.secret_key or ""
-        if keys.token:
-            yield "SESSION_TOKEN", keys.token
-    if clients.endpoint_url:
-        scheme, _, host = clients.endpoint_url.partition("://")
-        yield "ENDPOINT", host
-        yield "URL_STYLE", "path"
-        yield "USE_SSL", "true" if scheme == "https" else "false"
