@@ -123,6 +123,38 @@ def test_rows_come_in_formats_that_programs_read(
     assert read(done.stdout) == [{"t": "a,b", "n": missing}]
 
 
+def test_lists_come_in_these_formats_too(sql: Sql) -> None:
+    done = sql("show schemas like 'default'", "-o", "json")
+
+    assert json.loads(done.stdout) == [{"Schema": "default"}]
+
+
+def test_a_schema_in_use_is_where_later_statements_look(sql: Sql) -> None:
+    done = sql('use hive."nowhere" -- at all\n; select 1 as a; select * from t', "-o", "csv")
+
+    assert done.stdout == "a\n1\n"
+    assert "there is no table nowhere.t" in done.stderr
+
+
+def test_what_creating_a_table_from_a_query_reads_is_estimated(sql: Sql) -> None:
+    done = sql("--explain-cost", "create table t as select * from nothing; show tables")
+
+    assert done.exit_code == 2
+    assert "there is no table default.nothing" in done.stderr
+
+
+@pytest.mark.parametrize("option", [["--explain-cost"], ["--param", "a=1"]])
+def test_the_prompt_takes_nothing_that_is_about_a_statement(
+    sql: Sql, option: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("selfserve.cli.sql.can_ask", lambda: True)
+
+    done = sql(*option)
+
+    assert done.exit_code == 2
+    assert f"{option[0]} is about a statement" in done.stderr
+
+
 def test_parquet_goes_to_a_file(sql: Sql, tmp_path: Path) -> None:
     done = sql("select 1.50 as price", "--out", "prices.parquet")
 

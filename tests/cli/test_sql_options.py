@@ -106,7 +106,7 @@ def test_a_large_query_says_what_it_costs_before_it_runs(run: Run, opened: Opene
     [
         pytest.param("select 1", Decimal("7.20"), estimate_of(99_000_000_000), id="small"),
         pytest.param("select 1", Decimal(0), LARGE, id="costs-nothing"),
-        pytest.param("insert into t select 1", Decimal("7.20"), LARGE, id="no-query"),
+        pytest.param("drop table t", Decimal("7.20"), LARGE, id="reads-nothing"),
     ],
 )
 def test_nothing_is_said_of_other_statements(
@@ -118,7 +118,7 @@ def test_nothing_is_said_of_other_statements(
 
     assert done.exit_code == 0
     assert "Reads about" not in done.stderr
-    expected = [] if "insert" in statement or hourly == 0 else [statement]
+    expected = [] if "drop" in statement or hourly == 0 else [statement]
     assert [request.text for request in opened.way.bounds] == expected
 
 

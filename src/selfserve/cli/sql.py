@@ -1,6 +1,7 @@
 """`selfserve sql`: run SQL and see a table."""
 
 import sys
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from selfserve.cli.options import Invocation, invocation
+from selfserve.cli.output import can_ask
 from selfserve.errors import BadInputError
 
 if TYPE_CHECKING:
@@ -157,11 +159,22 @@ def _run(
     if script is None:
         from selfserve.cli.sql_prompt_session import prompt
 
+        _refuse_at_prompt({"--explain-cost": explain_cost, "--param": given})
         prompt(console)
     elif explain_cost:
         console.explain_cost(script, given)
     else:
         console.run(script, given)
+
+
+def _refuse_at_prompt(given: Mapping[str, object]) -> None:
+    """Raises BadInputError for what says something about statements, where none is given."""
+    for option, value in given.items():
+        if value:
+            raise BadInputError(
+                f"{option} is about a statement, and none is given.",
+                hint=f'Give it: selfserve sql {option} … "select …"',
+            )
 
 
 def _amount(option: str, given: str | None) -> int | None:
@@ -198,7 +211,7 @@ def _script(
         return saved_script(text[1:])
     if text is not None and text != "-":
         return Script(text=text)
-    if file is None and text is None and sys.stdin.isatty():
+    if file is None and text is None and can_ask():
         return None
     return Script(text=sys.stdin.read())
 

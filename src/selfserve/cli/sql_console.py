@@ -1,14 +1,21 @@
 """Statements one after the other on one way to an engine: for the command and the prompt."""
 
 import time
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from selfserve.cli.invocation import Invocation
 from selfserve.cli.output import shows_data_on_terminal
-from selfserve.cli.sql_progress import progress_of
-from selfserve.cli.sql_table import Stdout, cancelled_on_failure, show_answer, summary
+from selfserve.cli.sql_progress import describe_figures, progress_of
+from selfserve.cli.sql_table import (
+    Stdout,
+    cancelled_on_failure,
+    refuse_parquet_on_terminal,
+    show_answer,
+    write_answer,
+)
+from selfserve.core.quantities import format_seconds
 from selfserve.core.sql.answers import Figures
 from selfserve.core.sql.requests import DEFAULT_SCHEMA, SqlRequest
 from selfserve.core.sql.results.result_format import ResultFormat, format_of_name
@@ -20,6 +27,7 @@ from selfserve.usecases.sql.roads.ways import Asked, Export
 from selfserve.usecases.sql.running import Order, SqlSession, export_query, show_query
 
 if TYPE_CHECKING:
+    from selfserve.core.sql.records import QueryRecord
     from selfserve.core.sql.tables import TableCatalogue
     from selfserve.usecases.sql.output.sink import Sink
 
@@ -86,11 +94,19 @@ class Console:
     def explain_cost(self, script: Script, given: list[str]) -> None:
         """Say what the statements would read, take and cost."""
         from selfserve.cli.sql_estimate import show_estimate
+        from selfserve.usecases.sql.estimates.looking_ahead import reading_part
 
         ready = make_ready(script, given, self.session.road.facts.engine)
         for statement in ready.statements:
+            if statement.kind is StatementKind.USE:
+                self._use(statement)
+                continue
             request = self._request(ready, statement)
-            show_estimate(self.this.output, self.session.road.estimate(request))
+            part = reading_part(request)
+            if part is None:
+                self.this.output.say(f"{_begin_of(statement)} reads no table.")
+            else:
+                show_estimate(self.this.output, self.session.road.estimate(part))
 
     def catalogue(self) -> "TableCatalogue":
         """The tables that statements see."""
@@ -98,15 +114,19 @@ class Console:
 
     def _run_one(self, script: Script, ready: Ready, statement: Statement) -> None:
         request = self._request(ready, statement)
-        if statement.kind is StatementKind.QUERY:
+        if statement.kind in _READING:
             self._look_ahead(request)
         order = Order(
             request=request, saved=script.saved, repeats=script.repeats, out=self.outlet.out
         )
-        if self.outlet.format is None or statement.kind is not StatementKind.QUERY:
+        if self.outlet.format is None:
             self._show(order)
-        else:
+        elif statement.kind is StatementKind.QUERY:
             self._export(order, self.outlet.format)
+        elif statement.kind in _WITH_ROWS:
+            self._write(order, self.outlet.format)
+        else:
+            self._do(replace(order, out=None))
 
     def _show(self, order: Order) -> None:
         started = time.monotonic()
@@ -124,6 +144,29 @@ class Console:
         most = self._limit if shows_data_on_terminal() else None
         show_query(self.session, replace(order, most=most), show)
 
+    def _write(self, order: Order, result_format: ResultFormat) -> None:
+        """Few rows, such as those of SHOW, in the format that was asked for."""
+        started = time.monotonic()
+
+        def write(asked: Asked) -> None:
+            with self._sink(result_format) as sink:
+                write_answer(asked, result_format, sink, started=started, quiet=self.this.quiet)
+
+        record = show_query(self.session, order, write)
+        self._say_what_it_came_to(record, started)
+
+    def _do(self, order: Order) -> None:
+        """A statement that is no query, amid rows for programs: they get none of it."""
+        started = time.monotonic()
+
+        def read(asked: Asked) -> None:
+            with progress_of(asked, started=started, quiet=self.this.quiet):
+                for _ in asked.batches():
+                    pass
+
+        show_query(self.session, order, read)
+        self.this.output.say(f"Done, {format_seconds(time.monotonic() - started)}")
+
     def _export(self, order: Order, result_format: ResultFormat) -> None:
         started = time.monotonic()
 
@@ -134,28 +177,24 @@ class Console:
                 with progress_of(export.answer, started=started, quiet=self.this.quiet):
                     return export.run()
 
-        with ExitStack() as stack:
-            sink = self._sink(stack, result_format)
-            record = export_query(self.session, order, result_format, sink, run=run)
-        figures = Figures(record.rows or 0, bytes_read=record.bytes_read)
-        said = summary((), figures, time.monotonic() - started).replace("Done", "0 rows", 1)
-        where = f" in {self.outlet.out}" if self.outlet.out else ""
-        self.this.output.say(f"{said}{where}")
+        record = export_query(
+            self.session, order, result_format, self._sink(result_format), run=run
+        )
+        self._say_what_it_came_to(record, started)
 
-    def _sink(self, stack: ExitStack, result_format: ResultFormat) -> "Sink":
+    def _say_what_it_came_to(self, record: "QueryRecord", started: float) -> None:
+        figures = Figures(record.rows or 0, bytes_read=record.bytes_read)
+        where = f" in {self.outlet.out}" if self.outlet.out else ""
+        self.this.output.say(f"{describe_figures(figures, time.monotonic() - started)}{where}")
+
+    def _sink(self, result_format: ResultFormat) -> "AbstractContextManager[Sink]":
         out = self.outlet.out
         if out is None:
-            if result_format is ResultFormat.PARQUET and shows_data_on_terminal():
-                raise BadInputError(
-                    "Parquet is not for a terminal.",
-                    hint="Name a file for it: --out result.parquet",
-                )
-            return Stdout()
+            refuse_parquet_on_terminal(result_format)
+            return nullcontext(Stdout())
         from selfserve.usecases.sql.output.sinks import open_sink
 
-        return stack.enter_context(
-            open_sink(self.this.targets, self.this.on, out, force=self.outlet.force)
-        )
+        return open_sink(self.this.targets, self.this.on, out, force=self.outlet.force)
 
     def _request(self, ready: Ready, statement: Statement) -> SqlRequest:
         engine = self.session.road.facts.engine
@@ -178,16 +217,28 @@ class Console:
             self.this.output.say(said)
 
     def _use(self, statement: Statement) -> None:
-        self.schema = statement.text.split()[-1].strip('"`').rpartition(".")[2].lower()
+        from selfserve.core.sql.text.use import parse_use
+
+        self.schema = parse_use(statement.text, self.session.road.facts.engine)
         self.this.output.say(f"Tables are now looked for in schema {self.schema}.")
 
     def _refuse_several(self, ready: Ready) -> None:
-        queries = [one for one in ready.statements if one.kind is StatementKind.QUERY]
+        queries = [one for one in ready.statements if one.kind in _WITH_ROWS]
         if self.outlet.out is not None and len(queries) != 1:
             raise BadInputError(
                 f"--out takes the rows of one query, and here are {len(queries)}.",
                 hint="Run them one by one, each with its own --out.",
             )
+
+
+_WITH_ROWS = frozenset(
+    {StatementKind.QUERY, StatementKind.SHOW, StatementKind.DESCRIBE, StatementKind.EXPLAIN}
+)
+_READING = frozenset({StatementKind.QUERY, StatementKind.DDL, StatementKind.DML})
+
+
+def _begin_of(statement: Statement) -> str:
+    return " ".join(statement.text.split()[:2]).upper()
 
 
 def run_once(this: Invocation, script: Script) -> None:

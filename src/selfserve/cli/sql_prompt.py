@@ -66,7 +66,11 @@ class SqlSession(Catalogue, Protocol):
 
 
 def run_prompt(
-    session: SqlSession, *, on: str | None = None, history_path: Path | None = None
+    session: SqlSession,
+    *,
+    on: str | None = None,
+    history_path: Path | None = None,
+    look: Look | None = None,
 ) -> None:
     """Ask for statements and run them until the user leaves.
 
@@ -74,10 +78,11 @@ def run_prompt(
         session: Runs them, and knows names.
         on: The target that the user gave, for the commands in hints.
         history_path: None: in the user's state folder.
+        look: How answers are to be shown at first; None: as tables.
     """
     names = FetchedNames(session)
     prompt = _prompt(session, names, _history(history_path or default_history_path()))
-    runner = _Runner(session, names, on)
+    runner = _Runner(session, names, on, look or Look())
     say_line(r"End statements with ; — \? for help, \q to leave.")
     while True:
         try:
@@ -101,11 +106,13 @@ def default_history_path() -> Path:
 class _Runner:
     """Runs what was typed: statements, and commands that start with a backslash."""
 
-    def __init__(self, session: SqlSession, names: FetchedNames, on: str | None) -> None:
+    def __init__(
+        self, session: SqlSession, names: FetchedNames, on: str | None, look: Look
+    ) -> None:
         self._session = session
         self._names = names
         self._on = on
-        self._look = Look()
+        self._look = look
 
     def run(self, text: str) -> None:
         """Errors and interruptions are told and end here."""

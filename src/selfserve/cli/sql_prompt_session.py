@@ -21,7 +21,8 @@ def prompt(console: Console) -> None:
             "--out takes the rows of one query, and none is given.",
             hint='Give it: selfserve sql "select …" --out FILE',
         )
-    run_prompt(_PromptSession(console), on=console.this.on)
+    look = Look(result_format=console.outlet.format, vertical=console.vertical)
+    run_prompt(_PromptSession(console), on=console.this.on, look=look)
 
 
 class _PromptSession:

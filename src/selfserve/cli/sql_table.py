@@ -83,15 +83,11 @@ def write_answer(
     Raises:
         BadInputError: Parquet for a terminal, or of a statement without a result.
     """
-    from selfserve.core.sql.results.result_format import ResultFormat
     from selfserve.usecases.sql.output.writing import write_rows
 
-    if sink is None and result_format is ResultFormat.PARQUET and shows_data_on_terminal():
-        answer.cancel()
-        raise BadInputError(
-            "Parquet is not for a terminal.", hint="Name a file for it: --out result.parquet"
-        )
     with cancelled_on_failure(answer):
+        if sink is None:
+            refuse_parquet_on_terminal(result_format)
         waits = progress_of(answer, started=started, quiet=quiet)
         with waits:
             columns = answer.columns
@@ -101,6 +97,14 @@ def write_answer(
             with waits:
                 write_rows(columns, answer.batches(), result_format, sink or Stdout())
     return answer.figures()
+
+
+def refuse_parquet_on_terminal(result_format: "ResultFormat") -> None:
+    """Raises BadInputError for what no person can read."""
+    if result_format.value == "parquet" and shows_data_on_terminal():
+        raise BadInputError(
+            "Parquet is not for a terminal.", hint="Name a file for it: --out result.parquet"
+        )
 
 
 def summary(

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -15,7 +16,7 @@ from selfserve.core.sql.records import QUERIES, QueryRecord, QueryState, from_js
 from selfserve.core.sql.requests import SqlRequest
 from selfserve.core.sql.results.result_format import ResultFormat
 from selfserve.core.sql.text.parameters import parse_parameters
-from selfserve.errors import AwsError, InterruptedByUserError
+from selfserve.errors import AwsError, BadInputError, InterruptedByUserError
 from selfserve.usecases.sql.roads.ways import Asked, Export
 from selfserve.usecases.sql.running import Order, export_query, show_query
 from sql_ways import COLUMNS, FACTS, FakeAnswer, FakeWay, make_session, sleeping
@@ -113,7 +114,7 @@ def test_where_a_query_came_from_and_its_rows_went_is_written_down() -> None:
 def test_an_export_counts_its_rows() -> None:
     sink = io.BytesIO()
 
-    record = export_query(make_session(), ORDER, ResultFormat.CSV, sink)
+    record = export_query(make_session(), ORDER, ResultFormat.CSV, nullcontext(sink))
 
     assert sink.getvalue().splitlines() == [b"n,name", b"1,one", b"2,", b"3,three"]
     assert (record.state, record.rows, record.is_kept) == (QueryState.FINISHED, 3, False)
@@ -285,3 +286,20 @@ def test_rows_that_the_engine_has_kept_are_said_to_be() -> None:
     record = show_query(make_session(FakeWay(make=Keeping)), ORDER, read_all)
 
     assert record.is_kept
+
+
+class _BadSink(io.BytesIO):
+    """Cannot be completed."""
+
+    def __exit__(self, *_: object) -> None:
+        raise BadInputError("No room.", hint="Free some.")
+
+
+def test_a_query_whose_file_cannot_be_completed_has_failed() -> None:
+    session = make_session()
+
+    with pytest.raises(BadInputError, match="No room"):
+        export_query(session, ORDER, ResultFormat.CSV, _BadSink())
+
+    (record,) = session.book.list(since=timedelta(days=1), now=session.clock.now())
+    assert record.state is QueryState.FAILED

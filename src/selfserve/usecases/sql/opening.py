@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from selfserve.core.sql.engines import Engine
-from selfserve.errors import BadInputError, NotFoundError
+from selfserve.errors import BadInputError
 from selfserve.usecases.progress import Report
 from selfserve.usecases.sql.history.book import QueryBook
 from selfserve.usecases.sql.orders import check_engine
@@ -120,12 +120,4 @@ def _no_engine(wanted: str) -> BadInputError:
     return BadInputError(
         f"Nothing on clusters of {wanted} answers SQL.",
         hint="Name a profile with Trino, Presto, Hive or Spark: selfserve sql -c adhoc-presto …",
-    )
-
-
-def no_cluster(wanted: str) -> NotFoundError:
-    """The error for a name that is neither a cluster's nor a profile's."""
-    return NotFoundError(
-        f"Neither a running cluster nor a profile is called {wanted}.",
-        hint="See clusters with: selfserve status; profiles with: selfserve profiles",
     )

@@ -1,7 +1,7 @@
 """Run one statement along a way: its record, its end, Ctrl-C."""
 
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -76,11 +76,13 @@ def export_query(
     session: SqlSession,
     order: Order,
     result_format: ResultFormat,
-    sink: Sink,
+    sink: AbstractContextManager[Sink],
     *,
     run: Callable[[Export], int] = lambda export: export.run(),
 ) -> QueryRecord:
     """Run a query, and write its rows to `sink`. With `run`, something is done around that.
+
+    The query has succeeded when the sink, too, is closed.
 
     Raises: as `show_query` does.
     """
@@ -91,10 +93,14 @@ def export_query(
         rows = run(export)
         return replace(record, rows=rows, bytes_read=export.answer.figures().bytes_read)
 
-    wish = Wish(query_id=record.query_id)
+    @contextmanager
+    def exporting() -> Iterator[Export]:
+        wish = Wish(query_id=record.query_id)
+        with sink as opened, way.export(order.request, wish, result_format, opened) as export:
+            yield export
+
     begun = _Begun(record, way.facts)
-    exporting = way.export(order.request, wish, result_format, sink)
-    return _run(session, begun, exporting, work, answer_of=lambda export: export.answer)
+    return _run(session, begun, exporting(), work, answer_of=lambda export: export.answer)
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,8 +112,8 @@ def _refuse_without_rows(record: QueryRecord) -> None:
             hint=f"Read them there, or run it again: {_again(record)}",
         )
     raise BadInputError(
-        f"The rows of query {record.query_id} were not kept: there were none, too many, or "
-        "some that no file can hold.",
+        f"The rows of query {record.query_id} were not kept: there were none or too many, or they "
+        "went elsewhere.",
         hint=f"{_again(record)} --out FILE",
     )
 
