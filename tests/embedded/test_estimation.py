@@ -9,6 +9,7 @@ import pytest
 from pyarrow import parquet
 
 from parquet_house import FILMS, HERE, House, chunk_bytes
+from selfserve.core.sql.problems import UnsupportedHereError
 from selfserve.core.sql.tables import FileFormat, Partition, TableColumn
 from selfserve.embedded.estimation import Estimator
 from selfserve.embedded.files import DataFile
@@ -193,6 +194,30 @@ def test_all_bytes_of_tables_are_known_from_a_listing_alone(house: House) -> Non
 
     assert Estimator(house.files, house.footers).bytes_of([FILMS, view]) == path.stat().st_size
     assert house.reads == []
+
+
+@pytest.mark.parametrize(("days", "is_listed"), [(1_000, True), (1_001, False)])
+def test_folders_are_listed_only_where_they_are_not_too_many(
+    house: House, days: int, *, is_listed: bool
+) -> None:
+    class Listing:
+        def list_files(self, location: str) -> Sequence[DataFile]:
+            listed.append(location)
+            return [DataFile(f"{location}/a.parquet", 10, "1")]
+
+    listed: list[str] = []
+    partitions = tuple(Partition((str(day),), f"s3://lake/{day}") for day in range(days))
+    day = TableColumn("day", "int")
+    table = replace(FILMS, partition_columns=(day,), partitions=partitions)
+    estimator = Estimator(Listing(), house.footers)
+
+    if is_listed:
+        assert estimator.bytes_of([table]) == days * 10
+    else:
+        with pytest.raises(UnsupportedHereError, match="1,001 folders"):
+            estimator.bytes_of([table])
+
+    assert len(listed) == (days if is_listed else 0)
 
 
 def test_files_of_other_writers_are_understood(house: House) -> None:

@@ -9,6 +9,7 @@ from itertools import chain
 from selfserve.core.sql.estimates.estimate import Estimate, ScanEstimate, to_estimate
 from selfserve.core.sql.estimates.pace import Pace
 from selfserve.core.sql.estimates.plan import Scan
+from selfserve.core.sql.problems import UnsupportedHereError
 from selfserve.core.sql.tables import FileFormat, Table
 from selfserve.embedded.files import DataFile, FileSource
 from selfserve.embedded.footers import Footers, share_of
@@ -17,6 +18,8 @@ from selfserve.embedded.scans import Parameters, Planner, Prepare
 from selfserve.errors import SelfserveError
 
 _LISTINGS_AT_ONCE = 8
+_MOST_LISTINGS = 1_000
+"""Before a query that nobody asks the size of: some seconds of S3's."""
 _SHOWN_PROBLEMS = 3
 
 
@@ -44,11 +47,20 @@ class Estimator:
         """All bytes of these tables' files: what no statement exceeds that reads each once.
 
         Only lists them, so that it can be asked before every statement.
+
+        Raises:
+            UnsupportedHereError: they have so many folders that even that would take long.
         """
+        stored = [table for table in tables if table.view is None]
+        folders = sum(len(table.partitions) or 1 for table in stored)
+        if folders > _MOST_LISTINGS:
+            raise UnsupportedHereError(
+                f"The query's tables have {folders:,} folders, which takes long to list.",
+                hint="What it would read, of those that it needs: selfserve sql --explain-cost …",
+            )
         return sum(
             file.size
-            for table in tables
-            if table.view is None
+            for table in stored
             for file in self._list(table, [one.location for one in table.partitions])
         )
 
