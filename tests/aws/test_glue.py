@@ -104,25 +104,6 @@ def test_partitions_come_with_their_values_and_folders(glue: Any, tables: GlueTa
     assert len(to_table(definition, definitions).partitions) == 120
 
 
-def test_partitions_can_be_left_out_by_an_expression(glue: Any, tables: GlueTables) -> None:
-    table = Table(
-        schema="sales",
-        name="events",
-        columns=(TableColumn("n", "bigint"),),
-        partition_columns=(TableColumn("day", "varchar"),),
-    )
-    given = to_input(to_definition(table))
-    glue.create_table(DatabaseName="sales", TableInput=given)
-    for day in ("a", "b", "c"):
-        partition = {"Values": [day], "StorageDescriptor": given["StorageDescriptor"]}
-        glue.create_partition(DatabaseName="sales", TableName="events", PartitionInput=partition)
-
-    found = tables.find("sales", "events", partitions_where="day >= 'b'")
-
-    assert found is not None
-    assert [partition.values for partition in found.partitions] == [("b",), ("c",)]
-
-
 def test_all_pages_of_names_are_read(glue: Any, tables: GlueTables) -> None:
     names = [f"t{number:03}" for number in range(105)]
     for name in names:

@@ -42,12 +42,8 @@ class GlueTables:
             except self._client.exceptions.EntityNotFoundException:
                 return []
 
-    def find(self, schema: str, name: str, *, partitions_where: str = "") -> Table | None:
-        """See `TableCatalogue.find`.
-
-        `partitions_where` leaves out partitions: an expression as Glue's GetPartitions takes it,
-        such as `day >= '2026-01-01'`.
-        """
+    def find(self, schema: str, name: str) -> Table | None:
+        """See `TableCatalogue.find`."""
         with _glue_errors(f"looking up the table {schema}.{name}", "GetTable"):
             found = self._get_table(schema, name)
         if found is None:
@@ -56,7 +52,7 @@ class GlueTables:
         if definition.is_view or not definition.partition_columns:
             return to_table(definition)
         with _glue_errors(f"listing the partitions of {schema}.{name}", "GetPartitions"):
-            return to_table(definition, self._partitions(found, partitions_where))
+            return to_table(definition, self._partitions(found))
 
     def _get_table(self, schema: str, name: str) -> _Reply | None:
         try:
@@ -67,12 +63,10 @@ class GlueTables:
             return None
         return found
 
-    def _partitions(self, table: _Reply, where: str) -> Iterator[PartitionDefinition]:
+    def _partitions(self, table: _Reply) -> Iterator[PartitionDefinition]:
         place = {"DatabaseName": table["DatabaseName"], "TableName": table["Name"]}
         if account := table.get("CatalogId"):
             place["CatalogId"] = account
-        if where:
-            place["Expression"] = where
         # All partitions have the table's columns; they would be most of the answer.
         for one in self._all("get_partitions", "Partitions", ExcludeColumnSchema=True, **place):
             descriptor = one.get("StorageDescriptor", {})

@@ -138,7 +138,7 @@ def test_rows_are_read_as_soon_as_the_program_has_written_them_all(
     desk.at_next_sleep(finish)
 
     assert answer.columns == (Column("n", "bigint"), Column("n", "varchar"))
-    assert answer.total_rows == 1
+    assert answer.figures().rows == 1
     assert all_rows(answer) == [(1, "a")]
     assert answer.figures() == Figures(1, bytes_read=7, rows_read=3)
     assert answer.progress().state == "RUNNING"
@@ -282,7 +282,7 @@ def test_what_hive_prints_is_rows_of_text(desk: Desk) -> None:
     desk.log(answer, stdout="id      \tbigint\t    \nname    \tstring\n")
 
     assert all_rows(answer) == [("id", "bigint", ""), ("name", "string", "")]
-    assert answer.total_rows == 2
+    assert answer.figures().rows == 2
 
 
 def test_what_hive_finds_wrong_is_told_with_the_users_own_place(desk: Desk) -> None:

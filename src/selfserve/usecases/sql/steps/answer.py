@@ -60,11 +60,6 @@ class StepAnswer(ABC):
         """
         return self._result().columns
 
-    @property
-    def total_rows(self) -> int | None:
-        """How many rows there are, known before they are read; None if the engine does not say."""
-        return self._result().count
-
     def batches(self) -> Iterator[Sequence[Row]]:
         """All rows, in their order; a file at a time is held, and of it some rows."""
         for batch in self._result().rows:
