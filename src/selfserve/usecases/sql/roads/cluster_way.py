@@ -225,15 +225,13 @@ class StepWay(_ClusterWay):
         return self
 
     def _start(self, request: SqlRequest, wish: Wish) -> Answer:
-        from selfserve.core.sql.text.binding import bind_literals
         from selfserve.usecases.profiles import find_profiles
         from selfserve.usecases.sql.steps.query import start_step_query
         from selfserve.usecases.targets.config_file import profiles_folder
 
-        text = bind_literals(request.text, request.parameters, request.engine)
         return start_step_query(
             self._target,
-            replace(request, text=text, parameters={}),
+            request,
             cluster=self._live.cluster.id,
             load_profile=find_profiles(profiles_folder()).resolve,
             query_id=wish.query_id,
