@@ -1,18 +1,24 @@
 """The SQL worker of this machine: warm, private, and gone when nobody needs it."""
 
+import errno
+import json
 import os
 import signal
 import socket
+import subprocess
+import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
-from multiprocessing.connection import Client
+from multiprocessing.connection import Client, Connection
 from pathlib import Path
 
 import psutil
 import pytest
 
+from embedded_lake import Lake
 from runner_bench import wait_until
+from selfserve.core.sql.engines import Engine
 from selfserve.core.sql.requests import SqlRequest
 from selfserve.core.sql.results.result_format import ResultFormat
 from selfserve.core.sql.text.parameter_types import BaseType, ParameterType
@@ -21,11 +27,14 @@ from selfserve.errors import BadInputError, ClusterFailedError
 from selfserve.local import daemon_client
 from selfserve.local.endpoint import LocalEndpoint
 from selfserve.local.engine.processes import is_running
-from selfserve.local.home import Home
+from selfserve.local.home import Home, write_private
 from selfserve.local.lake.service import find_services
-from selfserve.local.sql.client import WorkerAnswer, connect
-from selfserve.local.sql.handshake import prove
+from selfserve.local.sql.client import WorkerAnswer, connect, try_to_connect
+from selfserve.local.sql.handshake import prove, reach
 from selfserve.local.sql.messages import Ask, Export
+from selfserve.local.sql.worker import Worker
+from selfserve.usecases.sql.roads.local_way import LocalWay
+from selfserve.usecases.sql.roads.ways import Facts, Wish
 
 ENDLESS = (
     "select count(*) from unnest(sequence(1, 10000)) a(x) "
@@ -170,8 +179,6 @@ def test_a_stranger_who_says_nothing_holds_nobody_up(shared: Home) -> None:
 
 
 def _port(home: Home) -> int:
-    import json
-
     return int(json.loads(home.sql_worker.read_text(encoding="utf-8"))["port"])
 
 
@@ -201,7 +208,7 @@ def test_the_worker_goes_when_the_daemon_goes(own: Home) -> None:
 
     daemon_client.stop(own)
 
-    assert not worker.is_running()
+    assert not is_running(worker)
     assert not own.sql_worker.exists()
 
 
@@ -228,3 +235,76 @@ def test_clients_at_once_start_one_worker(own: Home) -> None:
 
     assert found == [[(1,)]] * 4
     assert len(find_services(own.root, "sql")) == 1
+
+
+@pytest.fixture
+def silent(monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
+    """A server of another program, which waits for its clients to speak first."""
+    monkeypatch.setattr("selfserve.local.sql.handshake.PATIENCE_S", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0)
+        yield server
+
+
+def test_a_port_that_is_another_programs_by_now_holds_nobody_up(
+    own: Home, silent: socket.socket
+) -> None:
+    said = {"port": silent.getsockname()[1], "pid": os.getpid()}
+    write_private(own.sql_worker, json.dumps(said))
+
+    with pytest.raises(BlockingIOError):
+        prove(reach(said["port"]), "secret")
+
+    assert try_to_connect(own) is None
+
+
+def test_nobody_talks_to_the_port_of_a_worker_that_is_gone(
+    own: Home, silent: socket.socket
+) -> None:
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    said = {"port": silent.getsockname()[1], "pid": gone.pid}
+    write_private(own.sql_worker, json.dumps(said))
+
+    assert try_to_connect(own) is None
+
+    with pytest.raises(BlockingIOError):  # nobody has come
+        silent.accept()
+
+
+def test_a_way_that_stood_idle_while_its_worker_died_has_another(
+    own: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SELFSERVE_LOCAL_HOME", str(own.root))
+    way = LocalWay(Facts(engine=Engine.TRINO, answered_by="the embedded engine"), "lake")
+    request = SqlRequest(text="select 1")
+    with way.ask(request, Wish(query_id="q-1")) as answer:
+        list(answer.batches())
+    worker = worker_of(own)
+    worker.send_signal(signal.SIGKILL)
+    wait_until(lambda: not is_running(worker))
+
+    with way.ask(request, Wish(query_id="q-2")) as answer:
+        assert [list(rows) for rows in answer.batches()] == [[(1,)]]
+    way.close()
+
+
+class _Full:
+    """A listener of a process with no file left, for a while; then it is closed."""
+
+    def __init__(self) -> None:
+        self.refusals = [errno.EMFILE, errno.ECONNABORTED, errno.EBADF]
+
+    def accept(self) -> Connection:
+        raise OSError(self.refusals.pop(0), "no")
+
+
+def test_a_worker_without_files_waits_for_some_and_one_that_cannot_accept_ends(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("selfserve.local.sql.worker._PAUSE_S", 0)
+    listener = _Full()
+    with Lake(tmp_path) as lake, pytest.raises(OSError, match="no"):
+        Worker("secret", lake.sql).serve(listener)
+
+    assert listener.refusals == []

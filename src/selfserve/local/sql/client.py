@@ -10,13 +10,13 @@ import sys
 from collections import deque
 from collections.abc import Iterator, Sequence
 from multiprocessing import AuthenticationError
-from multiprocessing.connection import Client, Connection
+from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING
 
 from selfserve.core.sql.answers import Column, Figures, Progress, Row
 from selfserve.errors import ClusterFailedError
 from selfserve.local.home import Home
-from selfserve.local.sql.handshake import prove
+from selfserve.local.sql.handshake import prove, reach
 from selfserve.local.sql.messages import (
     Ask,
     AskEstimate,
@@ -41,7 +41,7 @@ def connect(home: Home) -> Connection:
     Raises:
         ClusterFailedError: the daemon or the worker does not start.
     """
-    found = _try(home)
+    found = try_to_connect(home)
     if found is not None:
         return found
     from selfserve.local.daemon_client import ensure_running  # noqa: PLC0415  loads http.client
@@ -49,13 +49,15 @@ def connect(home: Home) -> Connection:
     ensure_running(home)
     with (home.root / "sql.lock").open("w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        return _try(home) or _start(home)
+        return try_to_connect(home) or _start(home)
 
 
-def _try(home: Home) -> Connection | None:
+def try_to_connect(home: Home) -> Connection | None:
+    """A connection to the worker that runs; None if none does."""
     try:
-        port = json.loads(home.sql_worker.read_text(encoding="utf-8"))["port"]
-        connection: Connection = Client(("127.0.0.1", port))
+        said = json.loads(home.sql_worker.read_text(encoding="utf-8"))
+        os.kill(said["pid"], 0)  # after a kill its port may be another program's
+        connection = reach(said["port"])
     except (OSError, ValueError, KeyError):
         return None  # it is gone
     try:
@@ -76,7 +78,7 @@ def _start(home: Home) -> Connection:
         command, os.environ, find_port=lambda pid: _port_of(home, pid), deadline_s=_START_DEADLINE_S
     )
     service.leave_running()
-    connection = _try(home)
+    connection = try_to_connect(home)
     if connection is None:
         raise ClusterFailedError(
             "The SQL worker of this machine started, and does not answer.",
@@ -98,8 +100,7 @@ def ask_estimate(connection: Connection, ask: AskEstimate) -> "Estimate":
 
     Raises: what `EmbeddedSql.estimate` raises.
     """
-    connection.send(ask)
-    replies = _Replies(connection)
+    replies = _ask(connection, ask)
     while True:
         reply = replies.next()
         if isinstance(reply, Failed):
@@ -115,11 +116,10 @@ class WorkerAnswer:
         self.is_kept = False
         """Whether all rows are in the file `ask.keep`, after the last batch."""
         self._connection = connection
-        self._replies = _Replies(connection)
         self._columns: tuple[Column, ...] | None = None
         self._progress = Progress("PREPARING")
         self._figures: Figures | None = None
-        self._connection.send(ask)
+        self._replies = _ask(connection, ask)
 
     @property
     def columns(self) -> Sequence[Column]:
@@ -171,6 +171,30 @@ class WorkerAnswer:
             self._figures, self.is_kept = reply.figures, reply.is_kept
 
 
+def is_usable(connection: Connection) -> bool:
+    """Whether one on which nothing is asked can be asked: the other side has not hung up."""
+    try:
+        return not connection.closed and not connection.poll()
+    except OSError:
+        return False
+
+
+def _ask(connection: Connection, ask: Ask | AskEstimate) -> "_Replies":
+    """What it replies. Raises ClusterFailedError: it is gone."""
+    try:
+        connection.send(ask)
+    except OSError as error:
+        raise _died() from error
+    return _Replies(connection)
+
+
+def _died() -> ClusterFailedError:
+    return ClusterFailedError(
+        "The embedded engine died while it was at work, perhaps for lack of memory.",
+        hint="Run the statement again, or on a cluster: selfserve sql … --on aws",
+    )
+
+
 class _Replies:
     """Replies one by one, of packets that hold several."""
 
@@ -189,8 +213,5 @@ class _Replies:
             try:
                 self._waiting.extend(self._connection.recv())
             except (EOFError, OSError) as error:
-                raise ClusterFailedError(
-                    "The embedded engine died while it was at work, perhaps for lack of memory.",
-                    hint="Run the statement again, or on a cluster: selfserve sql … --on aws",
-                ) from error
+                raise _died() from error
         return self._waiting.popleft()

@@ -6,6 +6,7 @@ when the daemon is gone, or nobody has asked for a while.
 
 import argparse
 import contextlib
+import errno
 import json
 import logging
 import os
@@ -19,6 +20,7 @@ from collections.abc import Iterator
 from multiprocessing import AuthenticationError
 from multiprocessing.connection import Connection, Listener
 from pathlib import Path
+from typing import Protocol
 
 from selfserve.core.sql.requests import SqlRequest
 from selfserve.embedded.answer import EmbeddedAnswer
@@ -44,6 +46,18 @@ _TOUCH_S = 30.0
 _LOOPBACK = "127.0.0.1"
 
 
+_PASSING = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.ECONNABORTED}
+"""What keeps a client from being accepted, and may be over when others have left."""
+_PAUSE_S = 0.2
+
+
+class Accepting(Protocol):
+    """What the worker needs of a `Listener`."""
+
+    def accept(self) -> Connection:
+        """The next client."""
+
+
 class Worker:
     """Takes connections; each has threads of its own (`desk.py`)."""
 
@@ -54,10 +68,17 @@ class Worker:
         self._clients = 0
         self._last = time.monotonic()
 
-    def serve(self, listener: Listener) -> None:
-        """Accept clients until the process ends."""
+    def serve(self, listener: Accepting) -> None:
+        """Accept clients until the process ends. Raises OSError: no more can be accepted."""
         while True:
-            connection = listener.accept()
+            try:
+                connection = listener.accept()
+            except OSError as error:
+                if error.errno not in _PASSING:
+                    raise
+                _log.warning("a client must wait: %r", error)
+                time.sleep(_PAUSE_S)
+                continue
             threading.Thread(target=self._attend, args=(connection,), daemon=True).start()
 
     def idle_s(self) -> float:
@@ -134,10 +155,11 @@ def serve(home: Home, *, idle_exit_s: float) -> None:
     try:
         with Listener((_LOOPBACK, 0), backlog=64) as listener:
             port = listener.address[1]
-            threading.Thread(target=worker.serve, args=(listener,), daemon=True).start()
+            accepting = threading.Thread(target=worker.serve, args=(listener,), daemon=True)
+            accepting.start()
             write_private(home.sql_worker, json.dumps({"port": port, "pid": os.getpid()}))
             touched = time.monotonic()
-            while worker.idle_s() < idle_exit_s and _has_daemon(home):
+            while accepting.is_alive() and worker.idle_s() < idle_exit_s and _has_daemon(home):
                 time.sleep(_LOOK_S)
                 if worker.idle_s() < _TOUCH_S < time.monotonic() - touched:
                     running(home)  # a request, so that the daemon does not take itself for idle
