@@ -14,7 +14,7 @@ from runner_bench import wait_until
 from selfserve.core.sql.problems import SqlError, UnsupportedHereError
 from selfserve.core.sql.requests import SqlRequest
 from selfserve.errors import BadInputError, ClusterFailedError, SelfserveError
-from selfserve.local.sql.client import WorkerAnswer
+from selfserve.local.sql.client import WorkerAnswer, is_usable
 from selfserve.local.sql.desk import Desk
 from selfserve.local.sql.messages import Ask, Beat, End, Export, Failed, Head, Reply, Rows
 from selfserve.local.sql.metastore_errors import MetastoreGoneError
@@ -91,6 +91,19 @@ def test_nothing_comes_after_the_end_of_an_answer(
         others = [type(reply) for reply in replies if not isinstance(reply, Beat)]
         assert others == [Head, Rows, End]
         assert not house.client.poll(0.01)
+
+
+def test_who_asks_a_worker_that_has_left_is_told() -> None:
+    client, worker = Pipe()
+    assert is_usable(client)
+
+    worker.close()
+
+    assert not is_usable(client)
+    with pytest.raises(ClusterFailedError, match="died"):
+        WorkerAnswer(client, Ask(request=SqlRequest(text="select 1")))
+    client.close()
+    assert not is_usable(client)
 
 
 class _PrivateSqlError(SqlError):

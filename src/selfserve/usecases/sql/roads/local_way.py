@@ -14,7 +14,7 @@ from selfserve.core.sql.requests import SqlRequest
 from selfserve.core.sql.results.result_format import ResultFormat
 from selfserve.local.home import Home, local_home
 from selfserve.local.lake.folder_store import FolderStore
-from selfserve.local.sql.client import WorkerAnswer, ask_estimate, connect
+from selfserve.local.sql.client import WorkerAnswer, ask_estimate, connect, is_usable
 from selfserve.local.sql.messages import Ask, AskEstimate
 from selfserve.local.sql.messages import Export as ExportTo
 from selfserve.usecases.sql.output.sink import Sink
@@ -89,7 +89,11 @@ class LocalWay:
     @contextmanager
     def _connection(self) -> Iterator[Connection]:
         """One for this statement; after a statement that went well it serves the next."""
-        connection, self._idle = self._idle or connect(self.home), None
+        connection, self._idle = self._idle, None
+        if connection is None or not is_usable(connection):  # its worker has ended since
+            if connection is not None:
+                connection.close()
+            connection = connect(self.home)
         try:
             yield connection
         except BaseException:
