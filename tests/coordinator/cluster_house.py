@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
@@ -95,7 +95,7 @@ class House:
 
     def exported(self, text: str, result_format: ResultFormat) -> bytes:
         sink = io.BytesIO()
-        export_query(self.session, self.order(text), result_format, OpenSink(sink))
+        export_query(self.session, self.order(text), result_format, nullcontext(OpenSink(sink)))
         return sink.getvalue()
 
     def holders(self) -> list[str]:
