@@ -4,14 +4,15 @@ What it says is understood in `core/sql/hive/tables.py`; here is only the talk. 
 client is large: it is loaded with the first connection.
 """
 
-import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import TypeVar
 from urllib.parse import urlsplit
 
 from selfserve.core.sql.hive.tables import plain_s3, to_definition, to_table
 from selfserve.core.sql.tables import Partition, Table
+from selfserve.local.sql.connection_pool import ConnectionPool
 from selfserve.local.sql.metastore_connection import Connection
 from selfserve.local.sql.metastore_errors import MetastoreGoneError, metastore_errors
 
@@ -25,15 +26,12 @@ _PARTITIONS_AT_ONCE = 500
 class HiveMetastore:
     """Implements `TableCatalogue`, and the changes that statements make.
 
-    Methods may be called from any thread; each thread has a connection of its own. Raises only
-    `SelfserveError`s; ClusterFailedError if the metastore is gone.
+    Methods may be called from any thread. Raises only `SelfserveError`s; ClusterFailedError if
+    the metastore is gone.
     """
 
     def __init__(self, host: str, port: int, *, timeout_s: float = _TIMEOUT_S) -> None:
-        self._host, self._port, self._timeout_s = host, port, timeout_s
-        self._local = threading.local()
-        self._lock = threading.Lock()
-        self._all: list[Connection] = []
+        self._pool = ConnectionPool(lambda: Connection(host, port, timeout_s=timeout_s))
 
     @classmethod
     def at(cls, uri: str, *, timeout_s: float = _TIMEOUT_S) -> "HiveMetastore":
@@ -42,11 +40,8 @@ class HiveMetastore:
         return cls(parts.hostname or "127.0.0.1", parts.port or 9083, timeout_s=timeout_s)
 
     def close(self) -> None:
-        """End the connections of all threads; the next call makes a new one."""
-        with self._lock:
-            connections, self._all = self._all, []
-        for connection in connections:
-            connection.close()
+        """End all connections, after the calls that are under way; the next makes a new one."""
+        self._pool.clear()
 
     def schemas(self) -> Sequence[str]:
         """See `TableCatalogue.schemas`."""
@@ -131,41 +126,30 @@ class HiveMetastore:
 
     def _read(self, doing: str, ask: Callable[[Connection], _T]) -> _T:
         """Ask; once more if a connection was lost that had stood for a while."""
-        had_one = self._connection_now() is not None
+        had_stood = False
         try:
-            return self._change(doing, ask)
+            with metastore_errors(doing), self._connection() as (connection, had_stood):
+                return ask(connection)
         except MetastoreGoneError:
-            if not had_one:
+            if not had_stood:
                 raise
-            return self._change(doing, ask)
+        self._pool.clear()  # the others have stood as long
+        return self._change(doing, ask)
 
     def _change(self, doing: str, ask: Callable[[Connection], _T]) -> _T:
-        with metastore_errors(doing):
-            connection = self._connection()
-            try:
-                return ask(connection)
-            except BaseException as error:
-                if not connection.survives(error):
-                    self._forget(connection)
-                raise
+        with metastore_errors(doing), self._connection() as (connection, _):
+            return ask(connection)
 
-    def _connection_now(self) -> Connection | None:
-        found: Connection | None = getattr(self._local, "connection", None)
-        return found if found is not None and found.is_open else None
-
-    def _connection(self) -> Connection:
-        connection = self._connection_now()
-        if connection is None:
-            connection = Connection(self._host, self._port, timeout_s=self._timeout_s)
-            self._local.connection = connection
-            with self._lock:
-                self._all.append(connection)
-        return connection
-
-    def _forget(self, connection: Connection) -> None:
-        """After an answer was cut off, what comes next on the connection is anybody's guess."""
-        connection.close()
-        self._local.connection = None
-        with self._lock:
-            if connection in self._all:
-                self._all.remove(connection)
+    @contextmanager
+    def _connection(self) -> Iterator[tuple[Connection, bool]]:
+        """One for a call, and whether it had stood before."""
+        connection, had_stood = self._pool.take()
+        try:
+            yield connection, had_stood
+        except BaseException as error:
+            if connection.survives(error):
+                self._pool.give(connection)
+            else:  # the answer was cut off, and what comes next on it is anybody's guess
+                self._pool.drop(connection)
+            raise
+        self._pool.give(connection)

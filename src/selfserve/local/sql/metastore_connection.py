@@ -37,11 +37,6 @@ class Connection:
         self._types: Any = ttypes
         self._transport.open()
 
-    @property
-    def is_open(self) -> bool:
-        """Whether nobody has closed it, on this side."""
-        return self._transport.isOpen() is True
-
     def close(self) -> None:
         """End it. Idempotent."""
         self._transport.close()

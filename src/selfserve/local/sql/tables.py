@@ -107,5 +107,7 @@ class LocalTables:
         with self._lock:
             if self._metastore is None or self._metastore is gone:
                 uri = ask_for_catalogue(ensure_running(self._home))
+                if self._metastore is not None:
+                    self._metastore.close()
                 self._metastore = HiveMetastore.at(uri)
             return self._metastore
