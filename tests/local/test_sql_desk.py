@@ -1,5 +1,6 @@
 """One client of the SQL worker, here without a process of its own."""
 
+import os
 import threading
 from collections.abc import Iterator
 from multiprocessing import Pipe
@@ -13,6 +14,8 @@ from embedded_lake import Lake
 from runner_bench import wait_until
 from selfserve.core.sql.problems import SqlError, UnsupportedHereError
 from selfserve.core.sql.requests import SqlRequest
+from selfserve.core.sql.results.result_format import ResultFormat
+from selfserve.embedded.export import EmbeddedExport
 from selfserve.errors import BadInputError, ClusterFailedError, SelfserveError
 from selfserve.local.sql.client import WorkerAnswer, is_usable
 from selfserve.local.sql.desk import Desk
@@ -104,6 +107,54 @@ def test_who_asks_a_worker_that_has_left_is_told() -> None:
         WorkerAnswer(client, Ask(request=SqlRequest(text="select 1")))
     client.close()
     assert not is_usable(client)
+
+
+@pytest.fixture
+def pipe(tmp_path: Path) -> Path:
+    path = tmp_path / "rows.pipe"
+    os.mkfifo(path, 0o600)
+    return path
+
+
+def test_rows_for_a_pipe_that_is_gone_become_no_file(house: House, pipe: Path) -> None:
+    pipe.unlink()
+
+    answer = house.ask("select id from films", Export(pipe, ResultFormat.CSV))
+
+    with pytest.raises(BadInputError, match="The rows could not be written"):
+        list(answer.batches())
+    assert not pipe.exists()
+
+
+def test_rows_for_a_pipe_that_nobody_reads_are_not_written(house: House, pipe: Path) -> None:
+    answer = house.ask("select id from films", Export(pipe, ResultFormat.CSV))
+
+    with pytest.raises(BadInputError, match="The rows could not be written"):
+        list(answer.batches())
+
+
+@pytest.mark.parametrize(  # DuckDB writes it, or we do
+    "select", ["select id as x from films", "select array[id] as x from films"]
+)
+def test_rows_go_to_the_pipe_even_if_its_name_goes_first(
+    lake: Lake, pipe: Path, monkeypatch: pytest.MonkeyPatch, select: str
+) -> None:
+    export = lake.sql.export
+
+    def unlink_first(request: SqlRequest, to: Path, of: ResultFormat) -> EmbeddedExport:
+        pipe.unlink()
+        return export(request, to, of)
+
+    monkeypatch.setattr(lake.sql, "export", unlink_first)
+    house = House(lake)
+    reading = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    answer = house.ask(select, Export(pipe, ResultFormat.CSV))
+    list(answer.batches())
+
+    assert os.read(reading, 100).decode().split()[0] == "x"
+    assert not pipe.exists()
+    os.close(reading)
+    house.leave()
 
 
 class _PrivateSqlError(SqlError):

@@ -147,6 +147,7 @@ def _is_calm(worker: psutil.Process) -> bool:
 def test_rows_go_through_a_pipe_in_order(shared: Home, tmp_path: Path) -> None:
     pipe = tmp_path / "rows.pipe"
     os.mkfifo(pipe, 0o600)
+    opened = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
     read: list[str] = []
     reader = threading.Thread(target=lambda: read.append(pipe.read_text(encoding="utf-8")))
     reader.start()
@@ -156,6 +157,7 @@ def test_rows_go_through_a_pipe_in_order(shared: Home, tmp_path: Path) -> None:
         answer = WorkerAnswer(connection, ask)
         list(answer.batches())
     reader.join()
+    os.close(opened)
 
     assert read[0].splitlines() == ["x", *map(str, range(1, 100_001))]
     assert answer.figures().rows == 100_000

@@ -2,9 +2,11 @@
 
 import contextlib
 import logging
+import os
 import threading
 from collections.abc import Iterator, Sequence
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Protocol
 
 from selfserve.core.sql.answers import Column, Progress, Row
@@ -132,6 +134,24 @@ class Desk:
             self._outbox.add(Rows(rows))
 
     def _export(self, ask: Ask, place: Export) -> Reply:
-        export = self._sql.export(ask.request, place.to, place.format)
-        with contextlib.closing(export), self._at_work(export):
-            return End(export.write(), is_kept=False)
+        with _opened(place.to) as to:
+            export = self._sql.export(ask.request, to, place.format)
+            with contextlib.closing(export), self._at_work(export):
+                return End(export.write(), is_kept=False)
+
+
+@contextlib.contextmanager
+def _opened(pipe: Path) -> Iterator[Path]:
+    """A name of a pipe that stands for it even when its reader has left and removed it.
+
+    By its own name, DuckDB would then make a file there, which nobody would ever remove.
+
+    Raises:
+        OSError: nobody reads it any more.
+    """
+    writing = os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)  # which makes nothing
+    try:
+        os.set_blocking(writing, True)
+        yield Path(f"/dev/fd/{writing}")
+    finally:
+        os.close(writing)

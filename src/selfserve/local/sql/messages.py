@@ -24,7 +24,7 @@ if TYPE_CHECKING:  # on the path of the shortest query
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """Rows go to this file or pipe, not to the client."""
+    """Rows go to this named pipe, which the client has opened to read, not in messages."""
 
     to: Path
     format: ResultFormat
