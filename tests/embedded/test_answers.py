@@ -275,6 +275,33 @@ def test_an_error_of_duckdb_says_what_to_do(
             "S3 does not let you read s3://b/k.",
         ),
         (
+            duckdb.HTTPException(
+                'HTTP Error: Unable to connect to URL "https://b/k": 403 (Forbidden).'
+            ),
+            AwsError,
+            "S3 does not let you read https://b/k.",
+        ),
+        (
+            duckdb.HTTPException("HTTP Error: HTTP GET error on 'https://b/k-403' (HTTP 500)"),
+            AwsError,
+            "S3 could not be read",
+        ),
+        (
+            duckdb.IOException("IO Error: No files found that match 's3://b/HTTP 403/Forbidden'"),
+            BadInputError,
+            "The query failed: No files found",
+        ),
+        (
+            duckdb.IOException("IO Error: Cannot open file '/lake/part-00403.parquet'"),
+            BadInputError,
+            "The query failed: Cannot open file",
+        ),
+        (
+            duckdb.IOException("IO Error: Cannot open file '/lake/x': Access Denied"),
+            BadInputError,
+            "The query failed: Cannot open file",
+        ),
+        (
             duckdb.HTTPException("HTTP Error: Could not connect to server"),
             AwsError,
             "S3 could not be read: Could not connect to server",
@@ -292,6 +319,23 @@ def test_errors_of_s3_are_told_from_those_of_the_statement(
 
     assert message in str(caught.value)
     assert caught.value.__cause__ is error
+
+
+@pytest.mark.parametrize(
+    ("said", "is_of_a_file"),
+    [
+        ("not an ORC file", True),
+        ("Corrupt footer", True),
+        ("no force in the world", False),
+        ("no such resource", False),
+    ],
+)
+def test_what_is_wrong_with_a_file_is_told_from_what_sounds_like_it(
+    *, said: str, is_of_a_file: bool
+) -> None:
+    error = to_selfserve(duckdb.InvalidInputException(f"Invalid Input Error: {said}"))
+
+    assert ("Look at that file" in error.hint) == is_of_a_file
 
 
 def test_an_error_in_our_own_code_is_no_error_of_the_user() -> None:

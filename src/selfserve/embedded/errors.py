@@ -13,11 +13,11 @@ _KIND = re.compile(r"^([A-Za-z ]+) Error: ")
 _NO_SPACE = re.compile(
     r"No space left on device|max_temp_directory_size|failed to offload", re.IGNORECASE
 )
-_FORBIDDEN = re.compile(r"403|Forbidden|AccessDenied|Access Denied", re.IGNORECASE)
+_FORBIDDEN = re.compile(r"HTTP 403|403 \(?Forbidden|AccessDenied|Access Denied", re.IGNORECASE)
 _MEMORY = re.compile(r"Out of Memory", re.IGNORECASE)
 _BROKEN_FILE = re.compile(
     r"Failed to read file|Malformed JSON|JSON transform error|not utf-8|Invalid unicode|decompress"
-    r"|Thrift|dictionary offset|Corrupt|GZIP|ZSTD|ORC"
+    r"|Thrift|dictionary offset|Corrupt|GZIP|ZSTD|\bORC\b"
     r"|line of table|Failed to cast value to|but the file has|Expected OBJECT",
     re.IGNORECASE,
 )
@@ -25,6 +25,7 @@ _ADVICE = re.compile(r"\n(?:Try setting|Possible|\s*file = ).*", re.DOTALL)
 """How DuckDB's own functions could be called otherwise, which nobody here has called."""
 _CSV = re.compile(r"CSV Error on Line: (\d+)\n(?:Original Line: .*?\n)?(.*)", re.DOTALL)
 _CSV_FILE = re.compile(r"^  file = (.*)$", re.MULTILINE)
+_REMOTE = re.compile(r"(?:https?|s3)://")
 _URL = re.compile(r"(?:https?|s3)://\S+|'[^']+'|\"[^\"]+\"")
 
 
@@ -106,7 +107,7 @@ def to_selfserve(error: Exception) -> SelfserveError:
             f"The query needs more memory than this machine has: {said.splitlines()[0]}",
             hint="Run it on a cluster: selfserve sql … --on aws",
         )
-    if kind == "HTTP" or (kind == "IO" and _FORBIDDEN.search(said)):
+    if kind == "HTTP" or (kind == "IO" and _REMOTE.search(said) and _is_forbidden(said)):
         return _refused_by_s3(said)
     hint = "Look at the tables' columns: selfserve sql 'describe T'"
     if _BROKEN_FILE.search(said):
@@ -114,6 +115,11 @@ def to_selfserve(error: Exception) -> SelfserveError:
     elif kind == "CONVERSION" or said.startswith("Cannot cast"):
         hint = "Let what does not fit be NULL: try_cast(… as …)"
     return BadInputError(f"The query failed: {said}", hint=hint)
+
+
+def _is_forbidden(said: str) -> bool:
+    """Whether it says so; the name of a file may have these words, too."""
+    return _FORBIDDEN.search(_URL.sub("", said)) is not None
 
 
 def _without_advice(said: str) -> str:
@@ -127,7 +133,7 @@ def _without_advice(said: str) -> str:
 def _refused_by_s3(said: str) -> SelfserveError:
     where = _URL.search(said)
     place = where.group().strip("'\"") if where else "the table's files"
-    if _FORBIDDEN.search(said):
+    if _is_forbidden(said):
         return AwsError(
             f"S3 does not let you read {place}.",
             hint="Ask your administrator for s3:GetObject and s3:ListBucket on that prefix.",
