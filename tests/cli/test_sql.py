@@ -130,10 +130,12 @@ def test_lists_come_in_these_formats_too(sql: Sql) -> None:
 
 
 def test_a_schema_in_use_is_where_later_statements_look(sql: Sql) -> None:
-    done = sql('use hive."nowhere" -- at all\n; select 1 as a; select * from t', "-o", "csv")
+    done = sql('use hive."default" -- as ever\n; select 1 as a; select * from t', "-o", "csv")
+    unknown = sql("use defualt")
 
     assert done.stdout == "a\n1\n"
-    assert "there is no table nowhere.t" in done.stderr
+    assert "there is no table default.t" in done.stderr
+    assert (unknown.exit_code, "did you mean 'default'?" in unknown.stderr) == (2, True)
 
 
 def test_what_creating_a_table_from_a_query_reads_is_estimated(sql: Sql) -> None:
@@ -302,6 +304,18 @@ def test_explain_cost_runs_nothing(sql: Sql) -> None:
     assert json.loads(sql("queries", "--mine", "-o", "json").stdout) == []
 
 
+def test_the_cost_of_what_is_no_statement(sql: Sql) -> None:
+    done = sql("--explain-cost", "selct 1")
+
+    assert done.exit_code == 2
+    assert "Line 1" in done.stderr
+
+
+def test_a_dash_is_standard_output(sql: Sql, tmp_path: Path) -> None:
+    assert sql("select 1 as a", "--out", "-", "-o", "csv").stdout == "a\n1\n"
+    assert not (tmp_path / "-").exists()
+
+
 def test_out_takes_one_query_only(sql: Sql) -> None:
     done = sql("select 1; select 2", "--out", "out.csv")
 
@@ -314,6 +328,25 @@ def test_a_cluster_that_nothing_is_called(sql: Sql) -> None:
 
     assert done.exit_code == 4
     assert "Neither a running cluster nor a profile is called nothing-like-it" in done.stderr
+
+
+def test_a_client_that_is_ended_cancels_its_query(sql: Sql) -> None:
+    del sql
+    statement = (
+        "select x from unnest(sequence(1, 100000)) t(x) cross join unnest(sequence(1, 99999))"
+    )
+    with subprocess.Popen(
+        [SELFSERVE, "sql", statement, "-o", "csv"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.terminate()
+        process.stdout.close()
+        process.wait()
+
+    listed = CliRunner().invoke(app, ["queries", "--mine", "-o", "json"])
+    (query,) = json.loads(listed.stdout)
+    assert query["state"] == "CANCELLED"
 
 
 def test_a_reader_that_leaves_early_is_no_error(sql: Sql) -> None:

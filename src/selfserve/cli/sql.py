@@ -122,7 +122,7 @@ def sql(
 
     Example: selfserve sql --explain-cost "select count(*) from sales.films"
     """
-    from selfserve.cli.sql_console import Console, Outlet
+    from selfserve.cli.sql_console import Console, Outlet, terminated_as_interrupted
     from selfserve.usecases.sql.opening import Where, open_session
 
     this = invocation(ctx)
@@ -135,7 +135,7 @@ def sql(
         laptop_bytes=_amount("--laptop", laptop),
         engine=script.engine if script else None,
     )
-    with this.progress() as report:
+    with terminated_as_interrupted(), this.progress() as report:
         session = open_session(this.targets, where, report=report)
         report.close()
         console = Console(

@@ -1,7 +1,9 @@
 """Statements one after the other on one way to an engine: for the command and the prompt."""
 
+import signal
 import time
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -15,6 +17,7 @@ from selfserve.cli.sql_table import (
     show_answer,
     write_answer,
 )
+from selfserve.core.did_you_mean import did_you_mean
 from selfserve.core.quantities import format_seconds
 from selfserve.core.sql.answers import Figures
 from selfserve.core.sql.requests import DEFAULT_SCHEMA, SqlRequest
@@ -48,9 +51,9 @@ class Outlet:
         Raises:
             BadInputError: nothing says the format of a file, or a table is to be a file.
         """
-        if out is None:
+        if out in {None, "-"}:  # - is standard output, as everywhere
             return cls(None if wanted in {None, "table"} else ResultFormat(wanted))
-        by_name = format_of_name(out)
+        by_name = format_of_name(str(out))
         if wanted == "table" or (wanted is None and by_name is None):
             raise BadInputError(
                 f"In which format is {out} to be written?",
@@ -106,7 +109,9 @@ class Console:
             if part is None:
                 self.this.output.say(f"{_begin_of(statement)} reads no table.")
             else:
-                show_estimate(self.this.output, self.session.road.estimate(part))
+                estimate = self.session.road.estimate(part)
+                as_json = self.outlet.format is ResultFormat.JSON
+                show_estimate(self.this.output, estimate, as_json=as_json)
 
     def catalogue(self) -> "TableCatalogue":
         """The tables that statements see."""
@@ -219,8 +224,19 @@ class Console:
     def _use(self, statement: Statement) -> None:
         from selfserve.core.sql.text.use import parse_use
 
-        self.schema = parse_use(statement.text, self.session.road.facts.engine)
+        schema = parse_use(statement.text, self.session.road.facts.engine)
+        if self.session.road.facts.cluster is None:  # a cluster's engine says so by itself
+            self._refuse_unknown(schema)
+        self.schema = schema
         self.this.output.say(f"Tables are now looked for in schema {self.schema}.")
+
+    def _refuse_unknown(self, schema: str) -> None:
+        known = self.catalogue().schemas()
+        if schema not in known:
+            raise BadInputError(
+                f"There is no schema {schema}{did_you_mean(schema, known)}",
+                hint='See what there is: selfserve sql "show schemas"',
+            )
 
     def _refuse_several(self, ready: Ready) -> None:
         queries = [one for one in ready.statements if one.kind in _WITH_ROWS]
@@ -241,9 +257,19 @@ def _begin_of(statement: Statement) -> str:
     return " ".join(statement.text.split()[:2]).upper()
 
 
+@contextmanager
+def terminated_as_interrupted() -> Iterator[None]:
+    """Let SIGTERM do what Ctrl-C does: the query is cancelled, and its record says so."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def run_once(this: Invocation, script: Script) -> None:
     """Run a script where the configuration says, and show the answers."""
-    with this.progress() as report:
+    with terminated_as_interrupted(), this.progress() as report:
         session = open_session(this.targets, Where(on=this.on), report=report)
         report.close()
         try:

@@ -5,9 +5,9 @@ from selfserve.core.sql.estimates.estimate import Estimate
 from selfserve.core.sql.estimates.view import HEADERS, to_json, to_rows, to_total
 
 
-def show_estimate(output: Output, estimate: Estimate) -> None:
+def show_estimate(output: Output, estimate: Estimate, *, as_json: bool) -> None:
     """Show it; nothing has been run."""
-    if output.as_json:
+    if as_json:
         output.json(to_json(estimate))
         return
     if estimate.scans:

@@ -84,7 +84,7 @@ class EmbeddedSql:
 
         Raises: as `answer` does.
         """
-        if kind_of(request) is not StatementKind.QUERY:
+        if kind_of(request) not in _ASKING:
             return to_estimate((), pace)
         query = self.prepare(request)
         return self._estimator.estimate(query.sql, query.tables, query.values, pace=pace)

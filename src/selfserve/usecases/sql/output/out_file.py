@@ -107,6 +107,11 @@ class OutFile:
             raise
         except FileNotFoundError as error:
             folder = self._shown.parent
+            if folder.is_dir():  # one that makes no files, such as /proc
+                raise BadInputError(
+                    f"No file can be made in {folder}.",
+                    hint="Choose a place that you may write to, such as: --out ~/result.csv",
+                ) from error
             raise BadInputError(
                 f"There is no folder {folder}.", hint=f"Make it with: mkdir -p {folder}"
             ) from error
