@@ -62,10 +62,8 @@ def calculated(env: Env, sign: str, left: Value, right: Value) -> Value:
         return _of_decimals(env, sign, as_operand(left, common), as_operand(right, common))
     left, right = coerced(left, common), coerced(right, common)
     if common.base in FLOATS:
-        sql = (
-            f"fmod({left.sql}, {right.sql})" if sign == "%" else f"({left.sql} {sign} {right.sql})"
-        )
-        return Value(sql, common)
+        # DuckDB's % has the sign of the dividend, as Java's; its fmod that of the divisor
+        return Value(f"({left.sql} {sign} {right.sql})", common)
     if sign in "/%":
         divisor = _not_zero(env, right)
         return Value(f"({left.sql} {'//' if sign == '/' else '%'} {divisor})", common)
