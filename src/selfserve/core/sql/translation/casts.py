@@ -25,9 +25,10 @@ from selfserve.core.sql.translation.values import Value, coerced, exactly, text_
 
 _WHOLE = "[+-]?[0-9]+"
 _NUMBER = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"
-_DATE = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_DAY = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_DATE = "[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}"
 _CLOCK = r"[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,DIGITS})?)?"
-_ZONE = "(UTC|Z|[+-][0-9]{2}:[0-9]{2}|[A-Z][A-Za-z_]+/[A-Z][A-Za-z_]+)"
+_ZONE = "(UTC|Z|[+-]00:00)"  # Trino keeps the zone, DuckDB the instant alone: so no other zone
 # text that Trino reads as this type, and DuckDB the same
 _READABLE = {
     **dict.fromkeys(INTEGERS, _WHOLE),
@@ -35,12 +36,13 @@ _READABLE = {
     "decimal": _NUMBER,
     "boolean": "(?i)t|true|1|f|false|0",
     "date": _DATE,
-    "timestamp": f"{_DATE}( {_CLOCK})?",
-    "timestamp with time zone": f"{_DATE} {_CLOCK} ?{_ZONE}",
+    "timestamp": f"{_DAY}( {_CLOCK})?",
+    "timestamp with time zone": f"{_DAY} {_CLOCK} ?{_ZONE}",
     "time": _CLOCK,
 }
 _SPACED = r"(?s)[\x00-\x20].*|.*[\x00-\x20]"
 _WITH_DIGIT = "(?s).*[0-9].*"
+_DATED = r"(?s)\s*[0-9]{4,5}-[0-9]{1,2}-[0-9]{1,2}.*"
 # other text that some release of Trino reads: it fails here even in TRY_CAST; the rest is NULL
 _DOUBTFUL = {
     **dict.fromkeys((*INTEGERS, "decimal"), _SPACED),
@@ -49,6 +51,14 @@ _DOUBTFUL = {
     "timestamp": _WITH_DIGIT,
     "timestamp with time zone": _WITH_DIGIT,
     "time": _WITH_DIGIT,
+}
+# the same for CAST, where Trino's error is no answer either: what looks right, but for its form
+_ODD = {
+    **dict.fromkeys((*INTEGERS, *FLOATS, "decimal"), _SPACED),
+    "date": _DATED,
+    "timestamp": _DATED,
+    "timestamp with time zone": _DATED,
+    "time": r"(?s)\s*[0-9]{1,2}:[0-9]{1,2}.*",
 }
 _STRFTIME = {0: "", 3: ".%g", 6: ".%f"}
 
@@ -101,9 +111,21 @@ def type_of(node: exp.DataType) -> Type:
 
 def _typed_literal(env: Env, value: Value, target: Type) -> Value:
     """Such as DATE '2026-01-01'."""
+    text = str(value.constant)
     if target.base == "decimal":
-        return decimal_literal(str(value.constant))
+        return decimal_literal(text)
+    if target.base == "timestamp with time zone" and not _reads(text, target):
+        raise unsupported(
+            f"TIMESTAMP '{text}' (with another zone than UTC; "
+            "TIMESTAMP '…' AT TIME ZONE '…' moves one from UTC)"
+        )
     return cast(env, value, target)
+
+
+def _reads(text: str, target: Type) -> bool:
+    """Whether Trino and DuckDB both take the text for the same value."""
+    pattern = _READABLE[target.base].replace("DIGITS", str(target.precision or 1))
+    return re.fullmatch(pattern, text) is not None
 
 
 def cast(env: Env, value: Value, target: Type) -> Value:
@@ -142,14 +164,17 @@ def _by_text(_env: Env, value: Value, target: Type) -> Value:
 
 def _read(env: Env, value: Value, target: Type) -> Value:
     result = f"CAST({value.sql} AS {duckdb_type(target)})"
-    pattern = _READABLE[target.base].replace("DIGITS", str(target.precision or 1))
-    if isinstance(value.constant, str) and re.fullmatch(pattern, value.constant):
+    if isinstance(value.constant, str) and _reads(value.constant, target):
         return Value(result, target)
     if env.in_try and target.base in _DOUBTFUL:
         raise unsupported("a CAST of text inside of another expression in TRY (use TRY_CAST)")
     failure = env.fail(f"Cannot cast this text to {target}", target)
-    check = f"NOT {_looks(value, _READABLE, target)}"
-    return Value(f"(CASE WHEN {check} THEN {failure} ELSE {result} END)", target)
+    branches = f"WHEN {_looks(value, _READABLE, target)} THEN {result}"
+    if target.base in _ODD and not env.in_try:
+        unsure = env.give_up(f"CAST of this text to {target}")
+        branches += f" WHEN {_looks(value, _ODD, target)} THEN {unsure}"
+    null = f"WHEN {value.sql} IS NOT NULL THEN {failure}"
+    return Value(f"(CASE {branches} {null} END)", target)
 
 
 def _written(env: Env, value: Value, target: Type) -> Value:
