@@ -188,10 +188,6 @@ CASTS = [
     ("cast(true as integer)", 1, "INTEGER"),
     ("cast(12 as varchar)", "12", "VARCHAR"),
     ("cast(1.50 as varchar)", "1.50", "VARCHAR"),
-    ("cast(1e0 as varchar)", "1.0", "VARCHAR"),
-    ("cast(0.1e0 as varchar)", "0.1", "VARCHAR"),
-    ("cast(nan() as varchar)", "NaN", "VARCHAR"),
-    ("cast(-infinity() as varchar)", "-Infinity", "VARCHAR"),
     ("cast(true as varchar)", "true", "VARCHAR"),
     ("cast(date '2026-02-28' as varchar)", "2026-02-28", "VARCHAR"),
     (
