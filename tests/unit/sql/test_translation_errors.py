@@ -60,7 +60,23 @@ WRONG = [
     ("select year(title) from films", "year cannot be taken of varchar", "year"),
     ("select date_add('dy', 1, released) from films", "'dy' is no unit of time", "date_add"),
     ("select title from films where released = :day", "the parameter :day has no value", ":day"),
-    ("select id::varchar from films", "Trino has no '::'", "id"),
+    ("select id::varchar from films", "Trino has no '::'", "::"),
+    ("select 1::integer", "Trino has no '::'", "::"),
+    ("select '2024-01-01'::date", "Trino has no '::'", "::"),
+    ("select [1, 2]", "an array is ARRAY[1, 2]", "["),
+    ("select cardinality([1])", "an array is ARRAY[1, 2]", "["),
+    ("select {'a': 1}", "an array is ARRAY[1, 2]", "{"),
+    ("select id from films limit 1, 2", "no LIMIT of two numbers", "2"),
+    ("select id from films limit 1 offset 2", "OFFSET stands before LIMIT", "offset"),
+    ("select distinct year from films order by id", "takes only what is selected", "id"),
+    ("select distinct year from films order by year + 1", "takes only what is selected", "year"),
+    ("select distinct id as x from films order by x, -x", "takes only what is selected", "x"),
+    ("select count(distinct id) over (partition by year) from films", "go with OVER", "count"),
+    ("select count(distinct id) filter (where id > 1) over () from films", "with OVER", "count"),
+    ("select 1e from films", "1e is no number", "1e"),
+    ("select 1e0.5", "1e0.5 is no number", "1e0.5"),
+    ("select 1e0+titel+1e1-2 from films", "there is no column 'titel'", "titel"),
+    ("select 1e0+1e0-1.5e1+titel from films", "there is no column 'titel'", "titel"),
     ("select title, count(*) from films", "column 'title' is neither in GROUP BY", "title"),
     ("select year, max(id) + id from films group by year", "column 'id' is neither", "id"),
     ("select year from films group by year having id > 1", "column 'id' is neither", "id"),
@@ -82,6 +98,14 @@ def test_what_is_wrong_is_said_and_marked(text: str, message: str, marked: str) 
     number = text[: text.index(line.strip()) if text.count("\n") else 0].count("\n") + 1
     assert head.startswith(f"Line {number}, column {start - 1}: ")
     assert caught.value.hint
+
+
+def test_bytes_that_are_no_utf_8_are_said_and_marked() -> None:
+    with pytest.raises(SqlError, match="Line 1, column 10: this character is not UTF-8") as caught:
+        translated("select 'M\udcfcnchen'")
+
+    str(caught.value).encode()
+    assert "iconv" in caught.value.hint
 
 
 def test_tabs_and_lines_before_do_not_move_the_mark() -> None:

@@ -68,8 +68,6 @@ def _cast(env: Env, node: exp.Cast) -> Value:
     target = type_of(node.args["to"])
     value = env.value(node.this)
     if node.meta.get("start") is None:
-        if value.constant is None:
-            raise env.wrong("Trino has no '::'", node, hint="Write CAST(… AS …).")
         return _typed_literal(env, value, target)
     return cast(env, value, target)
 

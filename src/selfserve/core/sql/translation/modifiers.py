@@ -13,7 +13,7 @@ from selfserve.core.sql.translation.output import Query, as_fields, selected
 from selfserve.core.sql.translation.places import only, unsupported
 from selfserve.core.sql.translation.scope import Field, Scope
 from selfserve.core.sql.translation.subqueries import query_of
-from selfserve.core.sql.translation.values import Value, quoted
+from selfserve.core.sql.translation.values import Value, exactly, quoted
 
 MODIFIERS = ("order", "limit", "offset", "with_")
 """Parts of sqlglot's queries that are translated here."""
@@ -40,8 +40,17 @@ def order_by(env: Env, node: exp.Expr, items: list[Item]) -> str:
     keys = []
     for key in order.expressions:
         position = _position(env, key, items)
+        if not position and node.args.get("distinct") and isinstance(node, exp.Select):
+            _check_selected(inner, key, items)
         keys.append(f"{position}{direction(key)}" if position else ordered(inner, key))
     return f" ORDER BY {', '.join(keys)}"
+
+
+def _check_selected(env: Env, key: exp.Expr, items: list[Item]) -> None:
+    node = key.this if isinstance(key, exp.Ordered) else key
+    if exactly(env.value(node)).sql not in {exactly(item.value).sql for item in items}:
+        what = "with SELECT DISTINCT, ORDER BY takes only what is selected"
+        raise env.wrong(what, node)
 
 
 def _position(env: Env, key: exp.Expr, items: list[Item]) -> int | None:

@@ -6,17 +6,17 @@ that `functions/` has one table by Trino's names and messages can repeat the use
 
 from collections.abc import Callable
 from functools import cache
-from itertools import pairwise
 from typing import Any, ClassVar, NoReturn
 
 from sqlglot import exp
 from sqlglot.dialects.dialect import Dialect
 from sqlglot.dialects.trino import Trino
-from sqlglot.errors import ParseError, TokenError
+from sqlglot.errors import ParseError
 from sqlglot.parsers.trino import TrinoParser
 from sqlglot.tokenizer_core import Token, TokenType
 
 from selfserve.core.sql.translation.places import unsupported, wrong_at
+from selfserve.core.sql.translation.tokens import tokens_of
 
 _KEPT = ("CAST", "TRY_CAST", "EXTRACT", "TRIM", "SUBSTRING", "POSITION", "LISTAGG")
 
@@ -26,6 +26,10 @@ class _PlacedError(ParseError):
         super().__init__(what)
         self.what = what
         self.token = token
+
+
+class _NotTrinoError(_PlacedError):
+    """What sqlglot takes, and Trino does not."""
 
 
 def _placed(parse_call: Callable[[Any], exp.Expr]) -> Callable[[Any], exp.Expr]:
@@ -53,12 +57,36 @@ class _Parser(TrinoParser):
             token = self._curr
         raise _PlacedError(message, token or self._curr or None)
 
+    def _parse_bracket(self, this: exp.Expr | None = None) -> exp.Expr | None:
+        if not this and self._curr and self._curr.token_type in self.BRACKETS:
+            what = f"Trino has no {self._curr.text} here; an array is ARRAY[1, 2]"
+            raise _NotTrinoError(what, self._curr)
+        return super()._parse_bracket(this)
+
+    def _parse_limit(
+        self,
+        this: exp.Expr | None = None,
+        top: bool = False,  # noqa: FBT001, FBT002 (sqlglot's signature)
+        skip_limit_token: bool = False,  # noqa: FBT001, FBT002
+    ) -> exp.Expr | None:
+        limit = super()._parse_limit(this, top, skip_limit_token)
+        if isinstance(limit, exp.Limit) and limit.args.get("offset"):
+            raise _NotTrinoError(
+                "Trino has no LIMIT of two numbers; write OFFSET 1 LIMIT 2", self._prev
+            )
+        if isinstance(limit, (exp.Limit, exp.Fetch)) and self._match(
+            TokenType.OFFSET, advance=False
+        ):
+            raise _NotTrinoError("in Trino, OFFSET stands before LIMIT", self._curr)
+        return limit
+
 
 @cache
-def _dialect() -> Dialect:
-    dialect = Trino()
-    dialect.INDEX_OFFSET = 0  # leave x[1] alone
-    return dialect
+def dialect() -> Dialect:
+    """Trino's, as sqlglot has it."""
+    trino = Trino()
+    trino.INDEX_OFFSET = 0  # leave x[1] alone
+    return trino
 
 
 def parse(text: str) -> exp.Expr:
@@ -68,8 +96,7 @@ def parse(text: str) -> exp.Expr:
         SqlError: It is no statement, or more than one.
         UnsupportedHereError: It is not a query.
     """
-    tokens = _tokens(text)
-    _refuse_joined_numbers(tokens, text)
+    tokens = tokens_of(text, dialect())
     while tokens and tokens[-1].token_type == TokenType.SEMICOLON:
         tokens.pop()
     end = next((t for t in tokens if t.token_type == TokenType.SEMICOLON), None)
@@ -84,17 +111,9 @@ def parse(text: str) -> exp.Expr:
     return _parsed(tokens, text)
 
 
-def _refuse_joined_numbers(tokens: list[Token], text: str) -> None:
-    """1_000 and 0xFF, which sqlglot reads as a number and its alias."""
-    for token, following in pairwise(tokens):
-        touching = following.start == token.end + 1 and following.token_type == TokenType.VAR
-        if token.token_type == TokenType.NUMBER and touching:
-            raise unsupported(f"numbers such as {text[token.start : following.end + 1]}")
-
-
 def _parsed(tokens: list[Token], text: str) -> exp.Expr:
     try:
-        statements = _Parser(dialect=_dialect()).parse(tokens, text)
+        statements = _Parser(dialect=dialect()).parse(tokens, text)
     except _PlacedError as error:
         raise _syntax_error(error, text) from error
     except RecursionError as error:
@@ -114,34 +133,9 @@ def _syntax_error(error: _PlacedError, text: str) -> Exception:
     if token is None or not token.text:
         last = len(text.rstrip()) - 1
         return wrong_at("the statement ends too early", text, last, last)
+    if isinstance(error, _NotTrinoError):
+        return wrong_at(error.what, text, token.start, token.end)
     what = f"{text[token.start : token.end + 1]!r} is not expected here"
     if error.what == "Expecting )":
         what = f"a closing bracket is missing before {text[token.start : token.end + 1]!r}"
     return wrong_at(what, text, token.start, token.end)
-
-
-def _tokens(text: str) -> list[Token]:
-    try:
-        return _dialect().tokenize(text)
-    except TokenError as error:
-        start = _unclosed(text)
-        raise wrong_at(
-            f"what begins with {text[start]} does not end" if start >= 0 else str(error),
-            text, start, start,
-        ) from error  # fmt: skip
-
-
-def _unclosed(text: str) -> int:
-    """Where the string, quoted name or comment begins that has no end; -1 if all have one."""
-    closers = {"'": "'", '"': '"', "--": "\n", "/*": "*/"}
-    at = 0
-    while at < len(text):
-        opener = next((o for o in closers if text.startswith(o, at)), None)
-        if opener is None:
-            at += 1
-            continue
-        end = text.find(closers[opener], at + len(opener))
-        if end < 0:
-            return -1 if opener == "--" else at
-        at = end + len(closers[opener])
-    return -1

@@ -104,6 +104,9 @@ def _window(env: Env, node: exp.Window) -> Value:
     inner = node.this
     if isinstance(inner, (exp.IgnoreNulls, exp.RespectNulls)):
         raise unsupported("IGNORE NULLS or RESPECT NULLS")
+    called = inner.this if isinstance(inner, exp.Filter) else inner
+    if any(isinstance(argument, exp.Distinct) for argument in called.expressions):
+        raise env.wrong(f"{called.name}(DISTINCT …) does not go with OVER", called)
     tail = over(env, node)
     if isinstance(inner, exp.Filter):
         return _with_tail(env, inner.this, _filter_clause(env, inner) + tail)

@@ -1,0 +1,107 @@
+"""Cut a statement into tokens as Trino does, where sqlglot's tokenizer differs."""
+
+import re
+from itertools import pairwise
+
+from sqlglot.dialects.dialect import Dialect
+from sqlglot.errors import TokenError
+from sqlglot.tokenizer_core import Token, TokenType
+
+from selfserve.core.sql.translation.places import unsupported, wrong_at
+
+_EXPONENT = re.compile(r"[0-9.]+[eE][+-]?[0-9]+")
+_UTF8 = "Save it as UTF-8: iconv -f LATIN1 -t UTF-8 FILE.sql"
+
+
+def tokens_of(text: str, dialect: Dialect) -> list[Token]:
+    """All tokens, with their places in `text`.
+
+    Raises:
+        SqlError: It has none of the kind that Trino knows, somewhere.
+        UnsupportedHereError: Numbers such as 0xFF.
+    """
+    _check_encoding(text)
+    tokens = _placed_tokens(text, dialect)
+    for token in tokens:
+        if token.token_type == TokenType.DCOLON:
+            hint = "Write CAST(… AS …)."
+            raise wrong_at("Trino has no '::'", text, token.start, token.end, hint=hint)
+        if token.token_type == TokenType.NUMBER and "e" in token.text.lower():
+            if not _EXPONENT.fullmatch(token.text):
+                raise wrong_at(f"{token.text} is no number", text, token.start, token.end)
+    _refuse_joined_numbers(tokens, text)
+    return tokens
+
+
+def _check_encoding(text: str) -> None:
+    """Bytes that are no UTF-8 arrive as lone surrogates."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        what = "this character is not UTF-8"
+        raise wrong_at(what, text, error.start, error.start, hint=_UTF8) from error
+
+
+def _placed_tokens(text: str, dialect: Dialect) -> list[Token]:
+    """sqlglot takes 1e0+2 for one number: blanks are put in until it does not."""
+    spaced, blanks = text, list[int]()
+    tokens = _scanned(spaced, dialect)
+    while ends := [end for token in tokens if (end := _end_of_number(token))]:
+        for end in reversed(ends):
+            spaced = f"{spaced[:end]} {spaced[end:]}"
+        blanks = _moved(blanks, ends)
+        tokens = _scanned(spaced, dialect)
+    for token in tokens if blanks else ():
+        token.start -= sum(blank < token.start for blank in blanks)
+        token.end -= sum(blank < token.end for blank in blanks)
+    return tokens
+
+
+def _moved(blanks: list[int], ends: list[int]) -> list[int]:
+    """Where all blanks are, when others are put in at `ends`."""
+    old = [blank + sum(end <= blank for end in ends) for blank in blanks]
+    return old + [end + index for index, end in enumerate(ends)]
+
+
+def _end_of_number(token: Token) -> int:
+    """The place behind the number that `token` begins with, if more follows it there; else 0."""
+    if token.token_type != TokenType.NUMBER:
+        return 0
+    number = _EXPONENT.match(token.text)
+    whole = number is None or number.end() == len(token.text)
+    return 0 if whole or token.text[number.end()] not in "+-" else token.start + number.end()
+
+
+def _refuse_joined_numbers(tokens: list[Token], text: str) -> None:
+    """1_000 and 0xFF, which sqlglot reads as a number and its alias."""
+    for token, following in pairwise(tokens):
+        touching = following.start == token.end + 1 and following.token_type == TokenType.VAR
+        if token.token_type == TokenType.NUMBER and touching:
+            raise unsupported(f"numbers such as {text[token.start : following.end + 1]}")
+
+
+def _scanned(text: str, dialect: Dialect) -> list[Token]:
+    try:
+        return dialect.tokenize(text)
+    except TokenError as error:
+        start = _unclosed(text)
+        raise wrong_at(
+            f"what begins with {text[start]} does not end" if start >= 0 else str(error),
+            text, start, start,
+        ) from error  # fmt: skip
+
+
+def _unclosed(text: str) -> int:
+    """Where the string, quoted name or comment begins that has no end; -1 if all have one."""
+    closers = {"'": "'", '"': '"', "--": "\n", "/*": "*/"}
+    at = 0
+    while at < len(text):
+        opener = next((o for o in closers if text.startswith(o, at)), None)
+        if opener is None:
+            at += 1
+            continue
+        end = text.find(closers[opener], at + len(opener))
+        if end < 0:
+            return -1 if opener == "--" else at
+        at = end + len(closers[opener])
+    return -1
