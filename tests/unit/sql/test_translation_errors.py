@@ -73,6 +73,13 @@ WRONG = [
     ("select distinct id as x from films order by x, -x", "takes only what is selected", "x"),
     ("select count(distinct id) over (partition by year) from films", "go with OVER", "count"),
     ("select count(distinct id) filter (where id > 1) over () from films", "with OVER", "count"),
+    ("select id, from films", "'from' is not expected here", "from"),
+    ("select upper(title,) from films", "')' is not expected here", ")"),
+    ("select id from films where id == 1", "no '=='", "=="),
+    ("select 1 <=> 1", "no '<=>'", "<=>"),
+    ("select !true", "no '!'", "!"),
+    ("select decimal 'abc'", "'abc' is no decimal", "'abc'"),
+    ("select 'a' * interval '1' day", "'*' cannot be applied to varchar(1), interval", "'a'"),
     ("select 1e from films", "1e is no number", "1e"),
     ("select 1e0.5", "1e0.5 is no number", "1e0.5"),
     ("select 1e0+titel+1e1-2 from films", "there is no column 'titel'", "titel"),
@@ -98,6 +105,11 @@ def test_what_is_wrong_is_said_and_marked(text: str, message: str, marked: str) 
     number = text[: text.index(line.strip()) if text.count("\n") else 0].count("\n") + 1
     assert head.startswith(f"Line {number}, column {start - 1}: ")
     assert caught.value.hint
+
+
+def test_a_number_of_thousands_of_digits_is_too_large() -> None:
+    with pytest.raises(SqlError, match="too large for a bigint"):
+        translated(f"select {'9' * 5000}")
 
 
 def test_bytes_that_are_no_utf_8_are_said_and_marked() -> None:

@@ -68,7 +68,7 @@ def _cast(env: Env, node: exp.Cast) -> Value:
     target = type_of(node.args["to"])
     value = env.value(node.this)
     if node.meta.get("start") is None:
-        return _typed_literal(env, value, target)
+        return _typed_literal(env, node, target)
     return cast(env, value, target)
 
 
@@ -107,10 +107,13 @@ def type_of(node: exp.DataType) -> Type:
     return type_
 
 
-def _typed_literal(env: Env, value: Value, target: Type) -> Value:
+def _typed_literal(env: Env, node: exp.Cast, target: Type) -> Value:
     """Such as DATE '2026-01-01'."""
+    value = env.value(node.this)
     text = str(value.constant)
     if target.base == "decimal":
+        if not re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)", text):
+            raise env.wrong(f"{text!r} is no decimal", node.this)
         return decimal_literal(text)
     if target.base == "timestamp with time zone" and not _reads(text, target):
         raise unsupported(

@@ -41,7 +41,7 @@ def _literal(env: Env, node: exp.Literal) -> Value:
         return Value(f"CAST({text} AS DOUBLE)", DOUBLE, constant=float(text))
     if "." in text:
         return decimal_literal(text)
-    number = int(text)
+    number = int(text.lstrip("0")[:20] or "0")  # int() itself takes no more than 4300 digits
     if number >= 2**63:
         raise env.wrong(f"{text} is too large for a bigint", node)
     return Value(text, INTEGER if number < 2**31 else BIGINT, constant=number)

@@ -14,6 +14,9 @@ from selfserve.core.sql.translation.types import (
     BIGINT,
     DATE,
     DAYS,
+    FLOATS,
+    INTEGERS,
+    MONTHS,
     TIMESTAMP_TZ,
     Type,
 )
@@ -40,6 +43,25 @@ def moved(env: Env, node: exp.Expr, sides: tuple[Value, Value]) -> Value:
     if type_.base == "date" and interval.type == DAYS and int(interval.constant) % _DAY_MS:
         raise env.wrong("hours, minutes and seconds cannot be added to a date", node)
     return shifted(moment, interval, sign)
+
+
+def multiplied(env: Env, node: exp.Expr, sides: tuple[Value, Value]) -> Value:
+    """An interval times a whole number, both of them literals."""
+    interval, factor = sides if sides[0].type in {DAYS, MONTHS} else (sides[1], sides[0])
+    if factor.type.base not in {*INTEGERS, *FLOATS, "decimal", "unknown"} or (
+        isinstance(node, exp.Div) and interval is not sides[0]
+    ):
+        sign = "/" if isinstance(node, exp.Div) else "*"
+        shown = ", ".join(str(side.type) for side in sides)
+        raise env.wrong(f"{sign!r} cannot be applied to {shown}", node)
+    constants = (interval.constant, factor.constant)
+    if isinstance(node, exp.Div) or not all(isinstance(constant, int) for constant in constants):
+        raise unsupported("an interval times or divided by anything but a whole number")
+    amount = int(constants[0] or 0) * int(constants[1] or 0)
+    to = "to_months" if interval.type == MONTHS else "to_milliseconds"
+    if interval.type == DAYS and not amount % _DAY_MS:
+        return Value(f"to_days({amount // _DAY_MS})", DAYS, constant=amount)
+    return Value(f"{to}({amount})", interval.type, constant=amount)
 
 
 def shifted(moment: Value, interval: Value, sign: str) -> Value:

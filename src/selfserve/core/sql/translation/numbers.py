@@ -8,7 +8,7 @@ from collections.abc import Callable
 from sqlglot import exp
 
 from selfserve.core.sql.translation.env import Env, translates
-from selfserve.core.sql.translation.moments import moved
+from selfserve.core.sql.translation.moments import moved, multiplied
 from selfserve.core.sql.translation.places import unsupported
 from selfserve.core.sql.translation.types import (
     FLOATS,
@@ -38,6 +38,8 @@ def _binary(env: Env, node: exp.Binary) -> Value:
     sign = _SIGNS[type(node)]
     if sign in "+-" and {left.type.base, right.type.base} & _INTERVALS:
         return moved(env, node, (left, right))
+    if sign in "*/" and {left.type.base, right.type.base} & _INTERVALS:
+        return multiplied(env, node, (left, right))
     if not (is_number(left.type) and is_number(right.type)):
         refuse_operator(env, node, sign, (left, right))
     return calculated(env, sign, left, right)

@@ -10,6 +10,16 @@ from sqlglot.tokenizer_core import Token, TokenType
 from selfserve.core.sql.translation.places import unsupported, wrong_at
 
 _EXPONENT = re.compile(r"[0-9.]+[eE][+-]?[0-9]+")
+_NO_OPERATORS = {
+    "==": (TokenType.EQ,),
+    "<=>": (TokenType.NULLSAFE_EQ,),
+    "!": (TokenType.NOT, TokenType.UNKNOWN),
+    "&&": (TokenType.AND, TokenType.DAMP),
+}
+_AFTER_ITEMS = {
+    TokenType.FROM, TokenType.WHERE, TokenType.GROUP_BY, TokenType.ORDER_BY, TokenType.HAVING,
+    TokenType.UNION, TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.SEMICOLON,
+}  # fmt: skip
 _UTF8 = "Save it as UTF-8: iconv -f LATIN1 -t UTF-8 FILE.sql"
 
 
@@ -26,9 +36,12 @@ def tokens_of(text: str, dialect: Dialect) -> list[Token]:
         if token.token_type == TokenType.DCOLON:
             hint = "Write CAST(… AS …)."
             raise wrong_at("Trino has no '::'", text, token.start, token.end, hint=hint)
-        if token.token_type == TokenType.NUMBER and "e" in token.text.lower():
-            if not _EXPONENT.fullmatch(token.text):
-                raise wrong_at(f"{token.text} is no number", text, token.start, token.end)
+        scientific = token.token_type == TokenType.NUMBER and "e" in token.text.lower()
+        if scientific and not _EXPONENT.fullmatch(token.text):
+            raise wrong_at(f"{token.text} is no number", text, token.start, token.end)
+        if token.text in _NO_OPERATORS and token.token_type in _NO_OPERATORS[token.text]:
+            raise wrong_at(f"Trino has no '{token.text}'", text, token.start, token.end)
+    _check_commas(tokens, text)
     _refuse_joined_numbers(tokens, text)
     return tokens
 
@@ -43,7 +56,7 @@ def _check_encoding(text: str) -> None:
 
 
 def _placed_tokens(text: str, dialect: Dialect) -> list[Token]:
-    """sqlglot takes 1e0+2 for one number: blanks are put in until it does not."""
+    """Cut 1e0+2 into three: sqlglot takes it for one number unless a blank is put in."""
     spaced, blanks = text, list[int]()
     tokens = _scanned(spaced, dialect)
     while ends := [end for token in tokens if (end := _end_of_number(token))]:
@@ -68,8 +81,19 @@ def _end_of_number(token: Token) -> int:
     if token.token_type != TokenType.NUMBER:
         return 0
     number = _EXPONENT.match(token.text)
-    whole = number is None or number.end() == len(token.text)
-    return 0 if whole or token.text[number.end()] not in "+-" else token.start + number.end()
+    joined = number is not None and token.text[number.end() :].startswith(("+", "-"))
+    return token.start + number.end() if number is not None and joined else 0
+
+
+def _check_commas(tokens: list[Token], text: str) -> None:
+    """Nothing behind the last comma of a list: sqlglot takes it."""
+    for token, following in pairwise(tokens):
+        if token.token_type == TokenType.COMMA and following.token_type in _AFTER_ITEMS:
+            shown = text[following.start : following.end + 1]
+            what = f"{shown!r} is not expected here, after a comma"
+            raise wrong_at(what, text, following.start, following.end)
+    if tokens and tokens[-1].token_type == TokenType.COMMA:
+        raise wrong_at("the statement ends too early", text, tokens[-1].start, tokens[-1].end)
 
 
 def _refuse_joined_numbers(tokens: list[Token], text: str) -> None:

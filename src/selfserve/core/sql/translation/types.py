@@ -207,6 +207,8 @@ def _bracketed(tokens: list[str]) -> tuple[list[list[str]], list[str]]:
 
 def _made(base: str, inner: list[list[str]]) -> Type:
     if base == "decimal":
+        if not all(part and part[0].isdigit() for part in inner):
+            return Type("other")
         numbers = [int(part[0]) for part in inner]
         return decimal(*(numbers + [38, 0][len(numbers) :]))
     if base in {"array", "map"}:
@@ -214,6 +216,8 @@ def _made(base: str, inner: list[list[str]]) -> Type:
     if base == "row":
         fields = list(_fields(inner))
         return Type(base, items=tuple(f[1] for f in fields), names=tuple(f[0] for f in fields))
+    if inner and not (inner[0] and inner[0][0].isdigit()):
+        return Type("other")
     default = 3 if base.startswith("time") else None
     return Type(base, int(inner[0][0]) if inner else default)
 
