@@ -80,6 +80,16 @@ WRONG = [
     ("select !true", "no '!'", "!"),
     ("select decimal 'abc'", "'abc' is no decimal", "'abc'"),
     ("select 'a' * interval '1' day", "'*' cannot be applied to varchar(1), interval", "'a'"),
+    ("select title ilike 'a' from films", "Trino has no ILIKE", "title"),
+    ("select not title ilike 'a' from films", "Trino has no ILIKE", "title"),
+    ("select count(*) from films group by all", "no GROUP BY ALL", "all"),
+    ("select id from :t", "a parameter stands for a value, not for a table", ":t"),
+    ("select f.id from films f join :t on true", "not for a table", ":t"),
+    (
+        "select 1.00000000000000000000000000000000000001",
+        "more digits",
+        "1.00000000000000000000000000000000000001",
+    ),
     ("select 1e from films", "1e is no number", "1e"),
     ("select 1e0.5", "1e0.5 is no number", "1e0.5"),
     ("select 1e0+titel+1e1-2 from films", "there is no column 'titel'", "titel"),
@@ -105,6 +115,12 @@ def test_what_is_wrong_is_said_and_marked(text: str, message: str, marked: str) 
     number = text[: text.index(line.strip()) if text.count("\n") else 0].count("\n") + 1
     assert head.startswith(f"Line {number}, column {start - 1}: ")
     assert caught.value.hint
+
+
+@pytest.mark.parametrize("star", ["* exclude (id)", "* except (id)", "* replace (1 as id)"])
+def test_a_star_that_trino_does_not_have_is_wrong(star: str) -> None:
+    with pytest.raises(SqlError, match="Trino has no \\* with EXCLUDE"):
+        translated("select STAR from films".replace("STAR", star))
 
 
 def test_a_number_of_thousands_of_digits_is_too_large() -> None:

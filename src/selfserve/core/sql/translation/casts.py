@@ -103,7 +103,8 @@ def type_of(node: exp.DataType) -> Type:
     """The type as written in a statement."""
     type_ = parse_type(node.sql("trino"))
     if duckdb_type(type_) is None and type_.base != "row":
-        raise unsupported(f"the type {type_}")
+        shown = node.sql("trino").lower() if type_.base == "other" else str(type_)
+        raise unsupported(f"the type {shown}")
     return type_
 
 

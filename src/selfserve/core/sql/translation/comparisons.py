@@ -156,6 +156,12 @@ def _like(env: Env, node: exp.Like) -> Value:
     return _liked(env, node, None)
 
 
+@translates(exp.ILike, parts=("this", "expression", "negate"))
+def _ilike(env: Env, node: exp.ILike) -> Value:
+    hint = "Write lower(…) LIKE '…' with the pattern in lower case."
+    raise env.wrong("Trino has no ILIKE", node, hint=hint)
+
+
 @translates(exp.Escape)
 def _escape(env: Env, node: exp.Escape) -> Value:
     if not isinstance(node.this, exp.Like):

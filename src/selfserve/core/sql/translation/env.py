@@ -1,5 +1,6 @@
 """What a translation knows while it walks through a statement, and who translates what."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
@@ -8,7 +9,7 @@ from sqlglot import exp
 
 from selfserve.core.sql.problems import SqlError
 from selfserve.core.sql.tables import Table
-from selfserve.core.sql.translation.places import part_name, unsupported, wrong
+from selfserve.core.sql.translation.places import part_name, unsupported, wrong, wrong_at
 from selfserve.core.sql.translation.scope import Field, Scope
 from selfserve.core.sql.translation.types import Type, duckdb_type
 from selfserve.core.sql.translation.values import Value, text_literal
@@ -73,6 +74,13 @@ class Env:
         """An error at `node`."""
         return wrong(what, self.statement.text, node, **more)
 
+    def wrong_text(self, what: str, shown: str, *, hint: str) -> SqlError:
+        """An error at the first place of a word, for what sqlglot gives no place."""
+        text = self.statement.text
+        found = re.search(rf"{re.escape(shown)}\b", text)
+        start, end = (found.start(), found.end() - 1) if found else (-1, -1)
+        return wrong_at(what, text, start, end, hint=hint)
+
     def value(self, node: exp.Expr) -> Value:
         """The translation of an expression."""
         found = _RULES.get(type(node))
@@ -133,7 +141,23 @@ def translates(
     return register
 
 
+# where the name of sqlglot's class says nothing to people
+_NAMES: dict[type[exp.Expr], str] = {
+    exp.HexString: "binary literals such as X'AB01'",
+    exp.UnicodeString: "strings such as U&'\\00e9'",
+    exp.National: "strings such as N'abc'",
+    exp.ParseJSON: "JSON literals (json_parse)",
+    exp.GroupConcat: "LISTAGG",
+    exp.RegexpLike: "this operator of regular expressions (use regexp_like)",
+    exp.Concat: "strings side by side (use ||)",
+    exp.JSONExtract: "the operator -> (use json_extract)",
+    exp.JSONExtractScalar: "the operator ->> (use json_extract_scalar)",
+}
+
+
 def _called(node: exp.Expr) -> str:
-    words = "".join(f" {letter}" if letter.isupper() else letter for letter in type(node).__name__)
+    if type(node) in _NAMES:
+        return _NAMES[type(node)]
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", type(node).__name__)
     shown = node.sql("trino")
-    return f"{words.strip().upper()}: {shown if len(shown) <= 60 else shown[:57] + '...'}"
+    return f"{words.upper()}: {shown if len(shown) <= 60 else shown[:57] + '...'}"

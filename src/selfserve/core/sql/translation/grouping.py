@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from sqlglot import exp
 
 from selfserve.core.sql.translation.env import Env
-from selfserve.core.sql.translation.places import only
+from selfserve.core.sql.translation.places import only, unsupported
 from selfserve.core.sql.translation.values import Value
 
 _SETS: dict[type[exp.Expr], str] = {
@@ -20,6 +20,8 @@ _SETS: dict[type[exp.Expr], str] = {
 
 def group_by(env: Env, group: exp.Group, items: Sequence[Value]) -> str:
     """What follows GROUP BY; `items` is the SELECT list, for numbers."""
+    if group.args.get("all") is False:
+        raise unsupported("GROUP BY DISTINCT")
     only(group, ("expressions", "rollup", "cube", "grouping_sets"), "GROUP BY")
     parts = [
         *group.expressions,

@@ -10,7 +10,7 @@ from sqlglot import exp
 
 from selfserve.core.did_you_mean import did_you_mean
 from selfserve.core.sql.translation.env import Env, translates
-from selfserve.core.sql.translation.places import unsupported, wrong_at
+from selfserve.core.sql.translation.places import unsupported
 from selfserve.core.sql.translation.types import (
     BIGINT,
     BOOLEAN,
@@ -28,6 +28,7 @@ from selfserve.core.sql.translation.types import (
 )
 from selfserve.core.sql.translation.values import Value, coerced, text_literal
 
+_DIGITS_OF_DECIMALS = 38
 _MONTHS = {"YEAR": 12, "MONTH": 1}
 _MILLISECONDS = {"DAY": 86_400_000, "HOUR": 3_600_000, "MINUTE": 60_000, "SECOND": 1000}
 
@@ -40,6 +41,8 @@ def _literal(env: Env, node: exp.Literal) -> Value:
     if "e" in text.lower():
         return Value(f"CAST({text} AS DOUBLE)", DOUBLE, constant=float(text))
     if "." in text:
+        if len(text.lstrip("0").replace(".", "")) > _DIGITS_OF_DECIMALS:
+            raise env.wrong(f"{text} has more digits than a decimal can have", node)
         return decimal_literal(text)
     number = int(text.lstrip("0")[:20] or "0")  # int() itself takes no more than 4300 digits
     if number >= 2**63:
@@ -79,13 +82,8 @@ def _parameter(env: Env, node: exp.Placeholder) -> Value:
     if name in {"", "?"}:
         raise unsupported("? as a parameter; write :name and give --param name=value")
     if name not in known:
-        text = env.statement.text
-        found = re.search(rf":{re.escape(name)}\b", text)
-        raise wrong_at(
-            f"the parameter :{name} has no value{did_you_mean(name, known)}",
-            text, *((found.start(), found.end() - 1) if found else (-1, -1)),
-            hint=f"Give it one: --param {name}=VALUE",
-        )  # fmt: skip
+        what = f"the parameter :{name} has no value{did_you_mean(name, known)}"
+        raise env.wrong_text(what, f":{name}", hint=f"Give it one: --param {name}=VALUE")
     type_ = parse_type(known[name])
     return Value(f"CAST(${name} AS {duckdb_type(type_)})", type_)
 

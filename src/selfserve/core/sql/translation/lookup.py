@@ -5,7 +5,7 @@ from sqlglot import exp
 from selfserve.core.did_you_mean import did_you_mean
 from selfserve.core.sql.tables import Table
 from selfserve.core.sql.translation.env import Env
-from selfserve.core.sql.translation.places import DESCRIBE_ALL
+from selfserve.core.sql.translation.places import DESCRIBE_ALL, unsupported
 
 _CATALOGS = ("hive", "awsdatacatalog")
 
@@ -23,6 +23,8 @@ def find_table(env: Env, node: exp.Table) -> Table:
         raise env.wrong(what, catalog, hint="Tables of the lake are in the catalog hive.")
     schema = node.db.lower() or statement.default_schema
     name = node.name.lower()
+    if schema == "information_schema":
+        raise unsupported(f"information_schema.{name} (see: show tables, describe TABLE)")
     table = statement.find(schema, name)
     if table is None:
         guess = did_you_mean(name, [*statement.known_tables(schema), *env.ctes])

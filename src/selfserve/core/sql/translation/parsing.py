@@ -6,6 +6,7 @@ that `functions/` has one table by Trino's names and messages can repeat the use
 
 from collections.abc import Callable
 from functools import cache
+from itertools import pairwise
 from typing import Any, ClassVar, NoReturn
 
 from sqlglot import exp
@@ -18,6 +19,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 from selfserve.core.sql.translation.places import unsupported, wrong_at
 from selfserve.core.sql.translation.tokens import tokens_of
 
+_OF_JSON = ("json_object", "json_array", "json_exists", "json_query", "json_value", "json_table")
 _KEPT = ("CAST", "TRY_CAST", "EXTRACT", "TRIM", "SUBSTRING", "POSITION", "LISTAGG")
 
 
@@ -62,6 +64,16 @@ class _Parser(TrinoParser):
             what = f"Trino has no {self._curr.text} here; an array is ARRAY[1, 2]"
             raise _NotTrinoError(what, self._curr)
         return super()._parse_bracket(this)
+
+    def _parse_group(
+        self,
+        skip_group_by_token: bool = False,  # noqa: FBT001, FBT002 (sqlglot's signature)
+    ) -> exp.Group | None:
+        group = super()._parse_group(skip_group_by_token)
+        if group and [key for key, value in group.args.items() if value] == ["all"]:
+            what = "Trino has no GROUP BY ALL without more; name what to group by"
+            raise _NotTrinoError(what, self._prev)
+        return group
 
     def _parse_limit(
         self,
@@ -115,6 +127,7 @@ def _parsed(tokens: list[Token], text: str) -> exp.Expr:
     try:
         statements = _Parser(dialect=dialect()).parse(tokens, text)
     except _PlacedError as error:
+        _refuse_json(tokens)
         raise _syntax_error(error, text) from error
     except RecursionError as error:
         raise unsupported("a statement nested this deep") from error
@@ -126,6 +139,13 @@ def _parsed(tokens: list[Token], text: str) -> exp.Expr:
             f"{tokens[0].text.upper()} (it reads tables with SELECT, and that is all)"
         )
     return statement
+
+
+def _refuse_json(tokens: list[Token]) -> None:
+    """Functions of JSON with a syntax of their own, which sqlglot's Trino does not read."""
+    for token, following in pairwise(tokens):
+        if token.text.lower() in _OF_JSON and following.token_type == TokenType.L_PAREN:
+            raise unsupported(f"{token.text}()")
 
 
 def _syntax_error(error: _PlacedError, text: str) -> Exception:

@@ -126,7 +126,9 @@ def _name_of(identifier: exp.Expr) -> str:
 
 
 def _starred(env: Env, star: exp.Star, column: exp.Column | None) -> list[Item]:
-    only(star, (), "*")
+    if any(star.args.values()):
+        what = "Trino has no * with EXCLUDE, EXCEPT, REPLACE or RENAME"
+        raise env.wrong(what, column or star, hint="Name the columns that you want.")
     fields: tuple[Field, ...] = env.scope.fields
     if column is not None:
         path = tuple(part.name.lower() for part in column.parts[:-1])

@@ -114,6 +114,10 @@ def relation(env: Env, node: exp.Expr, before: tuple[Field, ...]) -> Relation:
     """One thing in FROM; `before` are the fields to the left, which LATERAL and UNNEST see."""
     # a query in FROM sees neither its neighbours nor, without LATERAL, this query
     apart = env.at(env.scope.parent or Scope())
+    if isinstance(node, exp.Table) and isinstance(node.this, exp.Placeholder):
+        what = "a parameter stands for a value, not for a table"
+        shown = f":{node.this.name}"
+        raise env.wrong_text(what, shown, hint="Write the name of the table into the statement.")
     match node:
         case exp.Table():
             return _table(apart, node)
