@@ -536,7 +536,46 @@ ARRAYS = [
     ("map_values(map(array['a', 'b'], array[1, 2]))", [1, 2], "INTEGER[]"),
 ]
 
-ALL = [*LITERALS, *ARITHMETIC, *CASTS, *CONDITIONS, *STRINGS, *PATTERNS, *DATES, *ARRAYS]
+
+def scalar(document: str, path: str = "$.a") -> str:
+    return f"json_extract_scalar('{document}', '{path}')"
+
+
+# …/functions/json.html
+DOCUMENTS = [
+    (scalar('{"a": "x"}'), "x", "VARCHAR"),
+    (scalar('{"a": 1}'), "1", "VARCHAR"),
+    (scalar('{"a": -12}'), "-12", "VARCHAR"),
+    (scalar('{"a": 18446744073709551615}'), "18446744073709551615", "VARCHAR"),
+    (scalar('{"a": true}'), "true", "VARCHAR"),
+    (scalar('{"a": null}'), None, "VARCHAR"),
+    (scalar('{"a": {"b": 1}}'), None, "VARCHAR"),
+    (scalar('{"a": [1]}'), None, "VARCHAR"),
+    (scalar('{"b": 1}'), None, "VARCHAR"),
+    (scalar('{"A": 1}'), None, "VARCHAR"),
+    (scalar("[1]"), None, "VARCHAR"),
+    (scalar("1"), None, "VARCHAR"),
+    (scalar('{"a": 1, "a": 2}'), "1", "VARCHAR"),
+    (scalar(r'{"\u0061": "\u00e9\n\"\/"}'), 'é\n"/', "VARCHAR"),
+    (scalar(r'{"a": "\ud83d\ude00"}'), "\U0001f600", "VARCHAR"),
+    (scalar('{"a": {"b": [1, "x"]}}', "$.a.b[1]"), "x", "VARCHAR"),
+    (scalar('{"a": {"b": 7}}', "$.a.b"), "7", "VARCHAR"),
+    (scalar("[1, [2]]", "$[1][0]"), "2", "VARCHAR"),
+    (scalar("[1]", "$[5]"), None, "VARCHAR"),
+    ("json_extract_scalar(null, '$.a')", None, "VARCHAR"),
+]
+
+ALL = [
+    *LITERALS,
+    *ARITHMETIC,
+    *CASTS,
+    *CONDITIONS,
+    *STRINGS,
+    *PATTERNS,
+    *DATES,
+    *ARRAYS,
+    *DOCUMENTS,
+]
 
 
 @pytest.mark.parametrize(("expression", "value", "type_"), ALL, ids=[row[0] for row in ALL])

@@ -9,6 +9,7 @@ from selfserve.core.sql.translation.functions.aggregates import AGGREGATES, Aggr
 from selfserve.core.sql.translation.functions.calls import Call, FunctionRule
 from selfserve.core.sql.translation.functions.conditional import CONDITIONAL
 from selfserve.core.sql.translation.functions.dates import DATES
+from selfserve.core.sql.translation.functions.documents import DOCUMENTS
 from selfserve.core.sql.translation.functions.known import TRINO_FUNCTIONS
 from selfserve.core.sql.translation.functions.numeric import NUMERIC
 from selfserve.core.sql.translation.functions.patterns import PATTERNS
@@ -27,6 +28,7 @@ SCALARS: dict[str, FunctionRule] = {
     **SEQUENCES,
     **DATES,
     **PATTERNS,
+    **DOCUMENTS,
 }
 _WHY = {
     "approx_distinct": "approximate, so no two engines agree",
