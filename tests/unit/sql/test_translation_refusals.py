@@ -54,6 +54,10 @@ REFUSED = [
     ("select json_extract_scalar(title, '$') from films", "the path $ "),
     ("select json_extract_scalar(title, '$[\"a\"]') from films", "the path"),
     ("select try(json_extract_scalar(title, '$.a')) from films", "inside TRY"),
+    ("select sequence(date '2024-01-01', date '2024-03-01', interval '1' month)", "INTERVAL"),
+    ("select sequence(date '2024-01-01', date '2024-03-01', interval '1' hour)", "INTERVAL"),
+    ("select truncate(1.5e0, 1)", "truncate of double"),
+    ("select array_position(array[1e0], 1e0)", "array_position"),
     ("select json '{}'", "JSON literals (json_parse)"),
     ("select json_parse('{}')", "json_parse()"),
     ("select json_object('a': 1)", "json_object()"),
@@ -180,6 +184,15 @@ FAILING = [
     ("select regexp_like('é', '\\w')", "ASCII"),
     ("select (select id from films)", "More than one row"),
     ("select sequence(1, 3, -1)", "stop value"),
+    ("select sequence(1, 3, 0)", "stop value"),
+    ("select sequence(1, 10001)", "at most 10000"),
+    ("select sequence(-9223372036854775807, 9223372036854775807)", "at most 10000"),
+    (
+        "select sequence(date '2024-01-02', date '2024-01-01', interval '1' day)",
+        "stop value",
+    ),
+    ("select slice(array[1], 0, 1)", "start at 1"),
+    ("select slice(array[1], 1, -1)", "negative"),
 ]
 
 

@@ -13,6 +13,7 @@ from selfserve.core.sql.translation.functions.documents import DOCUMENTS
 from selfserve.core.sql.translation.functions.known import TRINO_FUNCTIONS
 from selfserve.core.sql.translation.functions.numeric import NUMERIC
 from selfserve.core.sql.translation.functions.patterns import PATTERNS
+from selfserve.core.sql.translation.functions.ranges import RANGES
 from selfserve.core.sql.translation.functions.sequences import SEQUENCES
 from selfserve.core.sql.translation.functions.strings import STRINGS
 from selfserve.core.sql.translation.functions.windows import WINDOWS, over
@@ -29,6 +30,7 @@ SCALARS: dict[str, FunctionRule] = {
     **DATES,
     **PATTERNS,
     **DOCUMENTS,
+    **RANGES,
 }
 _WHY = {
     "approx_distinct": "approximate, so no two engines agree",

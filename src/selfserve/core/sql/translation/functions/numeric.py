@@ -9,7 +9,7 @@ from selfserve.core.sql.translation.functions.calls import (
     by_signatures,
     signature,
 )
-from selfserve.core.sql.translation.numbers import calculated, is_number
+from selfserve.core.sql.translation.numbers import calculated, is_number, scaled, unscaled
 from selfserve.core.sql.translation.places import unsupported
 from selfserve.core.sql.translation.types import (
     DOUBLE,
@@ -79,10 +79,21 @@ def _round(call: Call) -> Value:
 
 def _truncate(call: Call) -> Value:
     if len(call.arguments) > 1:
-        raise unsupported("truncate with a number of digits")
+        return _truncated(call)
     if _number(call).type.base in INTEGERS:
         return Value(f"CAST({_number(call).sql} AS DOUBLE)", DOUBLE)
     return _whole("trunc")(call)
+
+
+def _truncated(call: Call) -> Value:
+    value = _number(call, most=2)
+    digits, scale = call.constant(1, "a number of digits"), value.type.scale or 0
+    if value.type.base != "decimal" or not isinstance(digits, int):
+        raise unsupported(f"truncate of {value.type} with a number of digits")
+    if digits >= scale:
+        return value
+    unit = f"CAST({10 ** min(38, scale - digits)} AS HUGEINT)"
+    return scaled(f"(({unscaled(value)} // {unit}) * {unit})", value.type)
 
 
 def _sign(call: Call) -> Value:

@@ -167,20 +167,6 @@ def _reverse(call: Call) -> Value:
     return Value(f"list_reverse({value.sql})", value.type)
 
 
-def _sequence(call: Call) -> Value:
-    values = call.some(2, 3)
-    if any(value.type.base not in INTEGERS for value in values):
-        raise unsupported("sequence of anything but integers")
-    start, stop = (coerced(value, BIGINT).sql for value in values[:2])
-    step = coerced(values[2], BIGINT).sql if len(values) > 2 else f"if({start} <= {stop}, 1, -1)"
-    sql = f"generate_series({start}, {stop}, {step})"
-    if len(values) > 2:
-        failure = call.env.fail("sequence does not reach its stop value", array(BIGINT))
-        bad = f"sign({step}) = 0 OR sign({stop} - {start}) * sign({step}) < 0"
-        sql = f"(CASE WHEN {bad} THEN {failure} ELSE {sql} END)"
-    return Value(sql, array(BIGINT))
-
-
 def _lambda(call: Call, index: int, *types: Type) -> tuple[str, Value]:
     node = call.arguments[index]
     if not isinstance(node, exp.Lambda) or len(node.expressions) != len(types):
@@ -242,7 +228,6 @@ SEQUENCES: dict[str, FunctionRule] = {
     "array_min": _extreme("list_min"),
     "array_max": _extreme("list_max"),
     "reverse": _reverse,
-    "sequence": _sequence,
     "transform": _transform,
     "filter": _filter,
     "map": _map,
