@@ -5,6 +5,7 @@ Expected values and types follow Trino's manual, https://trino.io/docs/current/f
 (…/functions/decimal.html) and https://trino.io/docs/current/language/types.html.
 """
 
+import hashlib
 import math
 from datetime import date
 from decimal import Decimal
@@ -575,6 +576,17 @@ ARRAYS = [
     ("map_values(map(array['a', 'b'], array[1, 2]))", [1, 2], "INTEGER[]"),
 ]
 
+# …/functions/binary.html
+BINARY = [
+    ("to_utf8('é')", "é".encode(), "BLOB"),
+    ("to_hex(to_utf8('Jé'))", "4AC3A9", "VARCHAR"),
+    ("to_hex(to_utf8(''))", "", "VARCHAR"),
+    ("to_hex(cast(null as varbinary))", None, "VARCHAR"),
+    ("to_hex(md5(to_utf8('abc')))", hashlib.md5(b"abc").hexdigest().upper(), "VARCHAR"),  # noqa: S324
+    ("sha1(to_utf8('é'))", hashlib.sha1("é".encode()).digest(), "BLOB"),  # noqa: S324
+    ("lower(to_hex(sha256(to_utf8('abc'))))", hashlib.sha256(b"abc").hexdigest(), "VARCHAR"),
+]
+
 
 def scalar(document: str, path: str = "$.a") -> str:
     return f"json_extract_scalar('{document}', '{path}')"
@@ -614,6 +626,7 @@ ALL = [
     *DATES,
     *ARRAYS,
     *DOCUMENTS,
+    *BINARY,
 ]
 
 

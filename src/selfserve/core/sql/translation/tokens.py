@@ -42,6 +42,7 @@ def tokens_of(text: str, dialect: Dialect) -> list[Token]:
         if token.text in _NO_OPERATORS and token.token_type in _NO_OPERATORS[token.text]:
             raise wrong_at(f"Trino has no '{token.text}'", text, token.start, token.end)
     _check_commas(tokens, text)
+    _check_from(tokens, text)
     _refuse_joined_numbers(tokens, text)
     return tokens
 
@@ -94,6 +95,18 @@ def _check_commas(tokens: list[Token], text: str) -> None:
             raise wrong_at(what, text, following.start, following.end)
     if tokens and tokens[-1].token_type == TokenType.COMMA:
         raise wrong_at("the statement ends too early", text, tokens[-1].start, tokens[-1].end)
+
+
+def _check_from(tokens: list[Token], text: str) -> None:
+    """A query begins with SELECT: sqlglot takes FROM as well."""
+    depth, selects = 0, False
+    for index, token in enumerate(tokens):
+        depth += (token.token_type == TokenType.L_PAREN) - (token.token_type == TokenType.R_PAREN)
+        selects = selects or (depth == 0 and token.token_type == TokenType.SELECT)
+        first = index == 0 or tokens[index - 1].token_type == TokenType.L_PAREN
+        after_with = tokens[0].token_type == TokenType.WITH and depth == 0 and not selects
+        if token.token_type == TokenType.FROM and (first or after_with):
+            raise wrong_at("a query begins with SELECT, not FROM", text, token.start, token.end)
 
 
 def _refuse_joined_numbers(tokens: list[Token], text: str) -> None:

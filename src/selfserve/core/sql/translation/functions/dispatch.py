@@ -6,6 +6,7 @@ from selfserve.core.did_you_mean import did_you_mean
 from selfserve.core.sql.translation.comparisons import boolean
 from selfserve.core.sql.translation.env import Env, translates
 from selfserve.core.sql.translation.functions.aggregates import AGGREGATES, Aggregation
+from selfserve.core.sql.translation.functions.binary import BINARY
 from selfserve.core.sql.translation.functions.calls import Call, FunctionRule
 from selfserve.core.sql.translation.functions.conditional import CONDITIONAL
 from selfserve.core.sql.translation.functions.dates import DATES
@@ -31,6 +32,7 @@ SCALARS: dict[str, FunctionRule] = {
     **PATTERNS,
     **DOCUMENTS,
     **RANGES,
+    **BINARY,
 }
 _WHY = {
     "approx_distinct": "approximate, so no two engines agree",
