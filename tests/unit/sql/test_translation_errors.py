@@ -94,6 +94,8 @@ WRONG = [
     ("from films select id", "begins with SELECT, not FROM", "from"),
     ("select id from (from films)", "begins with SELECT, not FROM", "from"),
     ("with f as (select 1 id) from f", "begins with SELECT, not FROM", "from"),
+    ("select title ->> '$.a' from films", "is not expected here", "->>"),
+    ("select title -> '[1e0]' from films", "is not expected here", "->"),
     ("select 1e from films", "1e is no number", "1e"),
     ("select 1e0.5", "1e0.5 is no number", "1e0.5"),
     ("select 1e0+titel+1e1-2 from films", "there is no column 'titel'", "titel"),
@@ -125,6 +127,11 @@ def test_what_is_wrong_is_said_and_marked(text: str, message: str, marked: str) 
 def test_a_star_that_trino_does_not_have_is_wrong(star: str) -> None:
     with pytest.raises(SqlError, match="Trino has no \\* with EXCLUDE"):
         translated("select STAR from films".replace("STAR", star))
+
+
+def test_what_the_parser_fails_at_is_no_crash() -> None:
+    with pytest.raises(SqlError, match="cannot be understood"):
+        translated("select films join :t ? at time zone '' from")
 
 
 def test_a_number_of_thousands_of_digits_is_too_large() -> None:

@@ -58,6 +58,8 @@ REFUSED = [
     ("select sequence(date '2024-01-01', date '2024-03-01', interval '1' hour)", "INTERVAL"),
     ("select truncate(1.5e0, 1)", "truncate of double"),
     ("select array_position(array[1e0], 1e0)", "array_position"),
+    ("select array 'x'", "the type array"),
+    ("select cast(title as map(varchar)) from films", "the type map(varchar)"),
     ("select json '{}'", "JSON literals (json_parse)"),
     ("select json_parse('{}')", "json_parse()"),
     ("select json_object('a': 1)", "json_object()"),

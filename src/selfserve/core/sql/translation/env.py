@@ -150,8 +150,6 @@ _NAMES: dict[type[exp.Expr], str] = {
     exp.GroupConcat: "LISTAGG",
     exp.RegexpLike: "this operator of regular expressions (use regexp_like)",
     exp.Concat: "strings side by side (use ||)",
-    exp.JSONExtract: "the operator -> (use json_extract)",
-    exp.JSONExtractScalar: "the operator ->> (use json_extract_scalar)",
 }
 
 

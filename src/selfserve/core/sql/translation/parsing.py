@@ -49,6 +49,8 @@ def _placed(parse_call: Callable[[Any], exp.Expr]) -> Callable[[Any], exp.Expr]:
 
 class _Parser(TrinoParser):
     FUNCTIONS: ClassVar = {}
+    # Trino has no operators but the dot for what is inside of a value: no ->, ->>, ::
+    COLUMN_OPERATORS: ClassVar = {TokenType.DOT: TrinoParser.COLUMN_OPERATORS[TokenType.DOT]}
     FUNCTION_PARSERS: ClassVar = {
         name: _placed(TrinoParser.FUNCTION_PARSERS[name]) for name in _KEPT
     }
@@ -129,6 +131,8 @@ def _parsed(tokens: list[Token], text: str) -> exp.Expr:
     except _PlacedError as error:
         _refuse_json(tokens)
         raise _syntax_error(error, text) from error
+    except ValueError as error:  # sqlglot's own, at what it takes for the beginning of a rule
+        raise wrong_at("the statement cannot be understood", text, -1, -1) from error
     except RecursionError as error:
         raise unsupported("a statement nested this deep") from error
     statement = statements[0] if statements else None

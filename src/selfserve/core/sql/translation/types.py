@@ -167,6 +167,7 @@ def _common_of_base(left: Type, right: Type) -> Type | None:
     return None
 
 
+_ITEMS = {"array": 1, "map": 2}
 _TOKENS = re.compile(r'\s*("(?:[^"]|"")*"|[A-Za-z0-9_$]+|[(),<>:])')
 
 
@@ -206,20 +207,28 @@ def _bracketed(tokens: list[str]) -> tuple[list[list[str]], list[str]]:
 
 
 def _made(base: str, inner: list[list[str]]) -> Type:
+    if not _is_whole(base, inner):
+        return Type("other")
     if base == "decimal":
-        if not all(part and part[0].isdigit() for part in inner):
-            return Type("other")
         numbers = [int(part[0]) for part in inner]
         return decimal(*(numbers + [38, 0][len(numbers) :]))
-    if base in {"array", "map"}:
+    if base in _ITEMS:
         return Type(base, items=tuple(_parse(part)[0] for part in inner))
     if base == "row":
         fields = list(_fields(inner))
         return Type(base, items=tuple(f[1] for f in fields), names=tuple(f[0] for f in fields))
-    if inner and not (inner[0] and inner[0][0].isdigit()):
-        return Type("other")
     default = 3 if base.startswith("time") else None
     return Type(base, int(inner[0][0]) if inner else default)
+
+
+def _is_whole(base: str, inner: list[list[str]]) -> bool:
+    """Whether what is in the brackets is what such a type needs."""
+    if base in _ITEMS:
+        return len(inner) == _ITEMS[base] and all(inner)
+    if base == "row":
+        return all(inner)
+    most = 2 if base == "decimal" else 1
+    return len(inner) <= most and all(part and part[0].isdigit() for part in inner)
 
 
 def _fields(parts: list[list[str]]) -> Iterator[tuple[str | None, Type]]:
