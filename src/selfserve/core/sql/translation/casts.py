@@ -140,8 +140,9 @@ def cast(env: Env, value: Value, target: Type) -> Value:
     if source == UNKNOWN or (source == target and source.base != "row"):
         return coerced(value, target)
     rule = _RULES.get((_kind(source), _kind(target)))
-    if rule is None:
-        raise unsupported(f"CAST of {source} to {target}")
+    if rule is None or (source.zone and target.base == source.base):
+        moved = f" in {source.zone}" if source.zone else ""
+        raise unsupported(f"CAST of {source}{moved} to {target}")
     return rule(env, exactly(localized(value)), target)
 
 
