@@ -64,6 +64,7 @@ REFUSED = [
         "select hour(cast(now() at time zone 'Asia/Tokyo' as timestamp(6) with time zone))",
         "in Asia/Tokyo",
     ),
+    ("select array[now() at time zone 'Asia/Tokyo']", "another zone"),
     ("select json '{}'", "JSON literals (json_parse)"),
     ("select json_parse('{}')", "json_parse()"),
     ("select json_object('a': 1)", "json_object()"),

@@ -24,7 +24,7 @@ from selfserve.core.sql.translation.places import only, unsupported
 from selfserve.core.sql.translation.relations import from_clause
 from selfserve.core.sql.translation.scope import Field, Scope
 from selfserve.core.sql.translation.subqueries import query_of, registers
-from selfserve.core.sql.translation.types import duckdb_type
+from selfserve.core.sql.translation.types import Type, duckdb_type
 from selfserve.core.sql.translation.values import Value, exactly, quoted
 
 
@@ -83,10 +83,15 @@ def _is_star(node: exp.Expr) -> bool:
 
 def _shown(value: Value) -> Value:
     """A value as it may be in a result: with the type that Trino shows."""
-    if value.type.zone or value.type.base.startswith("interval"):
-        zoned = " moved to another zone (CAST it to timestamp)" if value.type.zone else ""
+    is_zoned = _is_zoned(value.type)
+    if is_zoned or value.type.base.startswith("interval"):
+        zoned = " moved to another zone (CAST it to timestamp)" if is_zoned else ""
         raise unsupported(f"a result of type {value.type}{zoned}")
     return exactly(value)
+
+
+def _is_zoned(type_: Type) -> bool:
+    return type_.zone is not None or any(map(_is_zoned, type_.items))
 
 
 def _distinct(node: exp.Select) -> str:
