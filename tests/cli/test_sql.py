@@ -16,6 +16,9 @@ from selfserve.local.endpoint import LocalEndpoint
 
 Sql = Callable[..., Result]
 
+MANY = "select x from unnest(sequence(1, 1000)) a(x) cross join unnest(sequence(1, 1000)) b(y)"
+"""A million rows."""
+
 
 @pytest.fixture
 def sql(endpoint: LocalEndpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sql:
@@ -194,7 +197,7 @@ def test_a_file_without_a_known_ending_needs_a_format(sql: Sql) -> None:
 
 
 def test_a_result_that_the_disk_has_no_room_for(sql: Sql) -> None:
-    done = sql("select x from unnest(sequence(1, 200000)) t(x)", "--out", "/dev/full", "-o", "csv")
+    done = sql(MANY, "--out", "/dev/full", "-o", "csv")
 
     assert done.exit_code == 2
     assert "larger than the disk" in done.stderr
@@ -351,7 +354,7 @@ def test_a_client_that_is_ended_cancels_its_query(sql: Sql) -> None:
 
 def test_a_reader_that_leaves_early_is_no_error(sql: Sql) -> None:
     del sql
-    statement = "select x from unnest(sequence(1, 1000000)) t(x)"
+    statement = MANY
     with subprocess.Popen(
         [SELFSERVE, "sql", statement], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
