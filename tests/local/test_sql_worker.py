@@ -29,7 +29,7 @@ from selfserve.local.endpoint import LocalEndpoint
 from selfserve.local.engine.processes import is_running
 from selfserve.local.home import Home, write_private
 from selfserve.local.lake.service import find_services
-from selfserve.local.sql.client import WorkerAnswer, connect, try_to_connect
+from selfserve.local.sql.client import WorkerAnswer, connect, is_usable, try_to_connect
 from selfserve.local.sql.handshake import prove, reach
 from selfserve.local.sql.messages import Ask, Export
 from selfserve.local.sql.worker import Worker
@@ -288,9 +288,10 @@ def test_a_way_that_stood_idle_while_its_worker_died_has_another(
     request = SqlRequest(text="select 1")
     with way.ask(request, Wish(query_id="q-1")) as answer:
         list(answer.batches())
-    worker = worker_of(own)
-    worker.send_signal(signal.SIGKILL)
-    wait_until(lambda: not is_running(worker))
+    idle = way._idle
+    assert idle is not None
+    worker_of(own).send_signal(signal.SIGKILL)
+    wait_until(lambda: not is_usable(idle))  # its threads end one by one, and the socket last
 
     with way.ask(request, Wish(query_id="q-2")) as answer:
         assert [list(rows) for rows in answer.batches()] == [[(1,)]]
