@@ -30,6 +30,8 @@ NOON = datetime(2026, 1, 1, 12, 0)  # noqa: DTZ001  TIMESTAMP has no zone
         (math.nan, "double", "NaN"),
         (math.inf, "double", "Infinity"),
         (-math.inf, "real", "-Infinity"),
+        (3.3999999521443642e38, "real", "3.4e+38"),
+        (3.4028234663852886e38, "real", "3.4028235e+38"),
         (0.10000000149011612, "real", "0.1"),
         (0.1, "real", "0.1"),
         (16777216.0, "real", "16777216.0"),

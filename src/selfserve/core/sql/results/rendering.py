@@ -87,7 +87,7 @@ def _shortest_real(value: float) -> float:
         return value
     for digits in range(6, 9):
         short = float(f"{value:.{digits}g}")
-        if abs(short) < 3.4e38 and struct.pack("f", short) == wanted:
+        if abs(short) <= 3.4028235e38 and struct.pack("f", short) == wanted:
             return short
     return float(f"{value:.9g}")
 
