@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import struct
 import threading
 from collections.abc import Sequence
 from datetime import date, datetime, time
@@ -89,8 +90,15 @@ def exported(lake: Lake, query: str, of: ResultFormat) -> bytes:
 
 
 def same(body: bytes) -> str:
-    """What a reader of JSON finds; 1e16 and 10000000000000000.0 are one number."""
-    return repr(json.loads(body, object_pairs_hook=list))
+    """What a reader of JSON finds: numbers are one if they are one value of their type."""
+    return repr(json.loads(body, object_pairs_hook=_with_reals))
+
+
+def _with_reals(pairs: list[tuple[str, object]]) -> list[tuple[str, object]]:
+    return [
+        (name, struct.pack("f", value) if name == "r" and isinstance(value, float) else value)
+        for name, value in pairs
+    ]
 
 
 @EXAMPLES
