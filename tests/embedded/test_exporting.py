@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import struct
 import threading
 from collections.abc import Sequence
 from datetime import date, datetime, time
@@ -64,6 +63,8 @@ EXAMPLES = settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 ALL = f"select {', '.join(TYPES)} from t"  # noqa: S608
+COPIED = f"select {', '.join(name for name in TYPES if name != 'r')} from t"  # noqa: S608
+"""What DuckDB's COPY writes itself: of REAL it chooses other digits than we."""
 
 
 def fill(lake: Lake, rows: Sequence[tuple[object, ...]]) -> None:
@@ -90,15 +91,8 @@ def exported(lake: Lake, query: str, of: ResultFormat) -> bytes:
 
 
 def same(body: bytes) -> str:
-    """What a reader of JSON finds: numbers are one if they are one value of their type."""
-    return repr(json.loads(body, object_pairs_hook=_with_reals))
-
-
-def _with_reals(pairs: list[tuple[str, object]]) -> list[tuple[str, object]]:
-    return [
-        (name, struct.pack("f", value) if name == "r" and isinstance(value, float) else value)
-        for name, value in pairs
-    ]
+    """What a reader of JSON finds; 1e16 and 10000000000000000.0 are one number."""
+    return repr(json.loads(body, object_pairs_hook=list))
 
 
 @EXAMPLES
@@ -106,8 +100,9 @@ def _with_reals(pairs: list[tuple[str, object]]) -> list[tuple[str, object]]:
 def test_csv_is_that_of_our_writer_to_the_byte(lake: Lake, rows: list[tuple[object, ...]]) -> None:
     fill(lake, rows)
 
-    theirs = exported(lake, ALL, CSV)
-    assert re.sub(rb'"([^",\r\n]*#[^",\r\n]*)"', rb"\1", theirs) == ours(lake, ALL, CSV)
+    for query in (ALL, COPIED):
+        theirs = exported(lake, query, CSV)
+        assert re.sub(rb'"([^",\r\n]*#[^",\r\n]*)"', rb"\1", theirs) == ours(lake, query, CSV)
 
 
 @EXAMPLES
@@ -117,7 +112,8 @@ def test_json_says_the_same_as_that_of_our_writer(
 ) -> None:
     fill(lake, rows)
 
-    assert same(exported(lake, ALL, JSON)) == same(ours(lake, ALL, JSON))
+    for query in (ALL, COPIED):
+        assert same(exported(lake, query, JSON)) == same(ours(lake, query, JSON))
 
 
 @EXAMPLES

@@ -17,7 +17,7 @@ _OPTIONS = {
     ResultFormat.PARQUET: "FORMAT parquet, COMPRESSION snappy",
 }
 _DIGITS = re.compile(r"\((\d+)\)")
-_OTHERWISE = ("STRUCT(", "MAP(", "INTERVAL")
+_OTHERWISE = ("STRUCT(", "MAP(", "INTERVAL", "FLOAT")
 """Types whose values DuckDB writes in another way, in text."""
 
 
@@ -62,8 +62,8 @@ def _expression(name: str, of_type: str, shown_type: str, of: ResultFormat) -> s
         return _with_digits(f"strftime({name}, '%Y-%m-%d %H:%M:%S.%f')", shown_type) + zone
     if of_type == "TIME":
         return _with_digits(f"strftime(DATE '2000-01-01' + {name}, '%H:%M:%S.%f')", shown_type)
-    if of_type in {"FLOAT", "DOUBLE"}:
-        return _float(name, of_type, of)
+    if of_type == "DOUBLE":
+        return _double(name, of)
     of_type = of_type.partition("(")[0]
     return _AS_TEXT.get((of, of_type), "{0}").format(name)
 
@@ -76,14 +76,14 @@ def _with_digits(text: str, shown_type: str) -> str:
     return f"rtrim({zeros}, '.')"
 
 
-def _float(name: str, of_type: str, of: ResultFormat) -> str:
+def _double(name: str, of: ResultFormat) -> str:
     """NaN and Infinity have other names with us, and in JSON they are text."""
     kinds = (f"isnan({name})", f"{name} = 'Infinity'", f"{name} = '-Infinity'")
     words = ("NaN", "Infinity", "-Infinity")
     as_json = of is ResultFormat.JSON
     values = [f"to_json('{word}')" if as_json else f"'{word}'" for word in words]
     plain = f"CAST({name} AS VARCHAR)"
-    if as_json:  # of a FLOAT, the digits that tell it from others are enough
-        plain = f"to_json(CAST({plain} AS DOUBLE))" if of_type == "FLOAT" else f"to_json({name})"
+    if as_json:
+        plain = f"to_json({name})"
     cases = " ".join(f"WHEN {kind} THEN {value}" for kind, value in zip(kinds, values, strict=True))
     return f"CASE {cases} ELSE {plain} END"
