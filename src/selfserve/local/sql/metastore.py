@@ -128,7 +128,7 @@ class HiveMetastore:
         """Ask; once more if a connection was lost that had stood for a while."""
         had_stood = False
         try:
-            with metastore_errors(doing), self._connection() as (connection, had_stood):
+            with self._connection(doing) as (connection, had_stood):
                 return ask(connection)
         except MetastoreGoneError:
             if not had_stood:
@@ -137,19 +137,24 @@ class HiveMetastore:
         return self._change(doing, ask)
 
     def _change(self, doing: str, ask: Callable[[Connection], _T]) -> _T:
-        with metastore_errors(doing), self._connection() as (connection, _):
+        with self._connection(doing) as (connection, _):
             return ask(connection)
 
     @contextmanager
-    def _connection(self) -> Iterator[tuple[Connection, bool]]:
-        """One for a call, and whether it had stood before."""
-        connection, had_stood = self._pool.take()
-        try:
-            yield connection, had_stood
-        except BaseException as error:
-            if connection.survives(error):
-                self._pool.give(connection)
-            else:  # the answer was cut off, and what comes next on it is anybody's guess
-                self._pool.drop(connection)
-            raise
-        self._pool.give(connection)
+    def _connection(self, doing: str) -> Iterator[tuple[Connection, bool]]:
+        """One for a call, and whether it had stood before; Thrift's exceptions stay inside.
+
+        Those that are generated cannot be changed, and contextlib gives every exception that
+        leaves a context the traceback it came with: none of them may leave one.
+        """
+        with metastore_errors(doing):
+            connection, had_stood = self._pool.take()
+            try:
+                yield connection, had_stood
+            except BaseException as error:
+                if connection.survives(error):
+                    self._pool.give(connection)
+                else:  # the answer was cut off, and what comes next on it is anybody's guess
+                    self._pool.drop(connection)
+                raise
+            self._pool.give(connection)
