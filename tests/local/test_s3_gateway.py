@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import os
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -120,6 +121,25 @@ def error_code(action: Callable[[], object]) -> str:
 def read(s3: "S3Client", key: str) -> bytes:
     with s3.get_object(Bucket="bucket", Key=key)["Body"] as body:
         return body.read()
+
+
+def wake_ups(pid: int) -> int:
+    """How often a thread of the process has gone to sleep so far."""
+    states = [path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/status")]
+    lines = [line for state in states for line in state.splitlines()]
+    return sum(int(line.split()[1]) for line in lines if line.startswith("voluntary"))
+
+
+def test_rclone_rests_when_nobody_asks(service: Service, s3: "S3Client", key: str) -> None:
+    for number in range(30):  # folders that go amid a write: rclone loses count of them
+        s3.put_object(Bucket="bucket", Key=f"{key}/{number}/a/b", Body=b"x")
+        shutil.rmtree(service.lake.path_of(f"s3://bucket/{key}/{number}"))
+    assert service.rclone.pid is not None
+    before = wake_ups(service.rclone.pid)
+
+    psutil.Process(service.rclone.pid).cpu_percent(interval=1.0)  # a second to watch
+
+    assert wake_ups(service.rclone.pid) - before < 100
 
 
 def test_an_object_is_a_file_and_a_file_is_an_object(

@@ -24,9 +24,11 @@ _RESTART_PAUSE_S = 0.5
 
 _ARGUMENTS = (
     *("serve", "s3", "--addr", "127.0.0.1:0"),
-    # Spark writes to the folders behind rclone's back: nothing may be cached. Not for 0s
-    # either, which keeps a core busy; a request takes longer than a millisecond to arrive.
-    *("--vfs-cache-mode", "off", "--dir-cache-time", "1ms", "--poll-interval", "0s"),
+    # Spark writes to the folders behind rclone's back: a listing may never be younger than the
+    # limit below, hence a negative one. rclone also looks for old listings after twice that
+    # time, again and again once it has lost count of them: with 1ms that is a third of a core,
+    # for ever. Twice this one is more than 2^63 ns, which Go wraps to 284 years from now.
+    *("--vfs-cache-mode", "off", "--dir-cache-time=-150y", "--poll-interval", "0s"),
 )
 
 
