@@ -21,7 +21,7 @@ demo: $(READY)  ## run the main job end to end on this machine
 	$(BIN)/python examples/demo.py
 
 test: $(READY)  ## run every test
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: $(READY)  ## format, lint, types, import contracts, shell scripts
 	$(BIN)/ruff format --check .

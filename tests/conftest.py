@@ -24,6 +24,17 @@ settings.register_profile(
 )
 settings.load_profile("selfserve")
 
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that take minutes first: the short ones at the end keep every worker at work."""
+    with_spark = {item.path for item in items if item.get_closest_marker("spark")}
+
+    def rank(item: pytest.Item) -> int:
+        return 0 if item.path in with_spark else 1 if "faults" in item.path.parts else 2
+
+    items.sort(key=rank)
+
+
 _KEPT = {"SELFSERVE_CACHE", "SELFSERVE_UPDATE_GOLDEN"}
 
 
