@@ -350,6 +350,25 @@ def test_a_client_that_is_ended_cancels_its_query(sql: Sql) -> None:
     assert query["state"] == "CANCELLED"
 
 
+def test_a_query_whose_client_was_killed_is_lost(sql: Sql) -> None:
+    statement = f"{MANY} cross join unnest(sequence(1, 10000))"
+    with subprocess.Popen(
+        [SELFSERVE, "sql", statement, "-o", "csv"], stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"x\n"
+        (running,) = json.loads(sql("queries", "--mine", "-o", "json").stdout)
+        process.kill()
+        process.stdout.close()
+        process.wait()
+
+    (query,) = json.loads(sql("queries", "--mine", "-o", "json").stdout)
+    assert (running["state"], query["state"]) == ("RUNNING", "LOST")
+    done = sql("result", query["query_id"])
+    assert done.exit_code == 2
+    assert "The process that asked was killed" in done.stderr
+
+
 def test_a_reader_that_leaves_early_is_no_error(sql: Sql) -> None:
     del sql
     statement = MANY

@@ -1,15 +1,26 @@
 """The book of queries finds what was written into it."""
 
+import subprocess
+import sys
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from fakes import NOON, MemoryStore
 from selfserve.core.sql.engines import Engine
-from selfserve.core.sql.records import QueryRecord, make_query_id, record_key, rows_key
+from selfserve.core.sql.records import (
+    Client,
+    QueryRecord,
+    QueryState,
+    make_query_id,
+    record_key,
+    rows_key,
+)
 from selfserve.errors import BadInputError, NotFoundError
 from selfserve.usecases.sql.history.book import QueryBook
+from selfserve.usecases.sql.history.clients import this_client
 
 MINUTE = timedelta(minutes=1)
 
@@ -33,6 +44,10 @@ def record_of(created: datetime, part: str = "000000", *, owner: str = "ada") ->
         owner=owner,
         created=created,
     )
+
+
+def asked_by(client: Client, created: datetime) -> QueryRecord:
+    return replace(record_of(created), client=client)
 
 
 def save(book: QueryBook, *records: QueryRecord) -> None:
@@ -160,3 +175,34 @@ def test_who_has_run_nothing_is_told_how_to(book: QueryBook) -> None:
     with pytest.raises(NotFoundError, match="You have run no query on aws") as raised:
         book.newest(owner="ada")
     assert raised.value.hint == 'Run one: selfserve sql "select 1"'
+
+
+def test_a_query_is_running_as_long_as_its_client(book: QueryBook) -> None:
+    record = asked_by(this_client(), datetime.now(UTC))
+    save(book, record)
+
+    assert book.read(record.query_id) == record
+
+
+def test_a_query_whose_client_has_ended_is_lost(book: QueryBook) -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        pass
+    record = asked_by(replace(this_client(), pid=ended.pid), datetime.now(UTC))
+    save(book, record)
+
+    assert book.read(record.query_id).state is QueryState.LOST
+
+
+def test_a_later_process_with_the_clients_number_is_another(book: QueryBook) -> None:
+    before_this_process = datetime.now(UTC) - timedelta(days=3650)
+    record = asked_by(this_client(), before_this_process)
+    save(book, record)
+
+    assert book.read(record.query_id).state is QueryState.LOST
+
+
+def test_of_a_client_elsewhere_nothing_is_said(book: QueryBook) -> None:
+    record = asked_by(Client("another.example", 4_194_304), NOON)
+    save(book, record)
+
+    assert book.read(record.query_id) == record

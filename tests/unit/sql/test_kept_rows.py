@@ -252,7 +252,7 @@ def test_what_still_comes_after_a_cancel_is_not_kept() -> None:
     [
         pytest.param(
             replace(RECORD, is_kept=False, state=QueryState.RUNNING),
-            "is running, or its client died",
+            "is running",
             "selfserve queries",
             id="running",
         ),

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from selfserve.core.sql.answers import Column
 from selfserve.core.sql.engines import Engine
 from selfserve.core.sql.records import (
+    Client,
     QueryRecord,
     QueryState,
     from_json,
@@ -47,6 +48,7 @@ RECORDS = st.builds(
     cluster_id=MAYBE,
     profile=MAYBE,
     owner=WORDS,
+    client=st.none() | st.builds(Client, WORDS, st.integers(1, 2**22)),
     created=TIMES,
     ended=st.none() | TIMES,
     state=st.sampled_from(QueryState),

@@ -18,12 +18,22 @@ _FORMAT = 1
 
 
 class QueryState(StrEnum):
-    """How far a query is; the last three are final."""
+    """How far a query is; all but the first are final."""
 
     RUNNING = "RUNNING"
     FINISHED = "FINISHED"
     FAILED = "FAILED"
     CANCELLED = "CANCELLED"
+    LOST = "LOST"
+    """The process that asked has ended, and told nothing of the query's end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """The process that asks."""
+
+    host: str
+    pid: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +55,7 @@ class QueryRecord:
     cluster_id: str | None = None
     profile: str | None = None
     owner: str
+    client: Client | None = None
     created: datetime
     ended: datetime | None = None
     state: QueryState = QueryState.RUNNING
@@ -122,6 +133,7 @@ def from_json(body: bytes) -> QueryRecord:
                 "created": datetime.fromisoformat(facts["created"]),
                 "ended": datetime.fromisoformat(facts["ended"]) if facts["ended"] else None,
                 "cost": Decimal(facts["cost"]) if facts["cost"] is not None else None,
+                "client": Client(**facts["client"]) if facts["client"] else None,
                 "columns": tuple(Column(**column) for column in facts["columns"]),
                 "parameters": {name: tuple(pair) for name, pair in facts["parameters"].items()},
             }

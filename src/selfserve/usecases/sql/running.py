@@ -14,6 +14,7 @@ from selfserve.core.sql.requests import SqlRequest
 from selfserve.core.sql.results.result_format import ResultFormat
 from selfserve.errors import InterruptedByUserError, SelfserveError
 from selfserve.usecases.sql.history.book import QueryBook
+from selfserve.usecases.sql.history.clients import this_client
 from selfserve.usecases.sql.output.sink import Sink
 from selfserve.usecases.sql.roads.ways import Asked, Export, Facts, Road, Wish
 from selfserve.usecases.targets.clock import Clock
@@ -165,6 +166,7 @@ def _begin(session: SqlSession, order: Order, facts: Facts) -> QueryRecord:
         cluster_id=facts.cluster_id,
         profile=facts.profile,
         owner=session.owner,
+        client=this_client(),
         created=now,
         out=order.out,
         saved=order.saved,

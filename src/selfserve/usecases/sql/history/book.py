@@ -15,6 +15,7 @@ from selfserve.core.sql.records import (
     to_json,
 )
 from selfserve.errors import BadInputError, NotFoundError
+from selfserve.usecases.sql.history.clients import as_seen_from_here
 
 _BEFORE_ALL = datetime(2020, 1, 1, tzinfo=UTC)
 
@@ -106,7 +107,7 @@ class QueryBook:
         if body is None:
             return None
         try:
-            return from_json(body)
+            return as_seen_from_here(from_json(body))
         except ValueError as error:
             raise BadInputError(
                 f"The record of query {query_id} cannot be read: {error}",

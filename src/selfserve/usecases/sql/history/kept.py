@@ -99,8 +99,8 @@ def _refuse_without_rows(record: QueryRecord) -> None:
         return
     if record.state is QueryState.RUNNING:
         raise BadInputError(
-            f"Query {record.query_id} is running, or its client died.",
-            hint=f"See it with: selfserve queries; or run it again: {_again(record)}",
+            f"Query {record.query_id} is running.",
+            hint="See how far it is with: selfserve queries",
         )
     if record.state is not QueryState.FINISHED:
         raise BadInputError(
