@@ -16,6 +16,16 @@ from selfserve.local.home import Home
 SELFSERVE = Path(sys.executable).with_name("selfserve")
 DEADLINE_S = 600  # the first use of a Spark version installs it
 
+_JVM = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"
+QUICK_JVM = {f"spark.{role}.extraJavaOptions": _JVM for role in ("driver", "executor")}
+"""Jobs of some seconds spend half of them on compiling what ends before it pays."""
+QUICK_JOBS = tuple(
+    part
+    for name, value in QUICK_JVM.items()
+    for part in ("--set", f"conf.spark-defaults.{name}={value}")
+)
+"""The same for `up`."""
+
 
 def processes_of(home: Path) -> list[psutil.Process]:
     """The home's daemon, and every process that was started for it."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
+from homes import QUICK_JVM
 from local.example_clusters import NOON, starting
 from selfserve.core.cluster import ClusterState, StepState
 from selfserve.errors import BadInputError
@@ -72,7 +73,9 @@ def cluster(
 ) -> ClusterRecord:
     """A cluster with two core nodes and one task node that has just been asked for."""
     names = [{"Name": name} for name in applications]
-    return replace(starting(Applications=names, LogUri="s3://logs/emr/"), id=cluster_id)
+    quick = {"Classification": "spark-defaults", "Properties": QUICK_JVM}
+    record = starting(Applications=names, LogUri="s3://logs/emr/", Configurations=[quick])
+    return replace(record, id=cluster_id)
 
 
 def up(record: ClusterRecord, *steps: StepRecord) -> ClusterRecord:

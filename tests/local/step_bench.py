@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psutil
 
+from homes import QUICK_JVM
 from selfserve.core.cluster import ClusterState, StepState
 from selfserve.local.control.records import ClusterRecord, StepRecord
 from selfserve.local.lake.folders import Lake
@@ -26,9 +27,13 @@ def pinned_runtime() -> Runtime:
 
 
 def cluster_record(*applications: str) -> ClusterRecord:
+    quick = {"Classification": "spark-defaults", "Properties": QUICK_JVM}
     return ClusterRecord(
         id="j-1",
-        request={"Applications": [{"Name": name} for name in applications]},
+        request={
+            "Applications": [{"Name": name} for name in applications],
+            "Configurations": [quick],
+        },
         name="test",
         release="emr-7.14.0",
         state=ClusterState.WAITING,

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from homes import DEADLINE_S, Laptop, processes_of
+from homes import DEADLINE_S, QUICK_JOBS, Laptop, processes_of
 from selfserve.core.naming import run_prefix
 from selfserve.local import daemon_client
 from selfserve.local.home import Home
@@ -25,7 +25,7 @@ def spark_cluster(root: Path, environment: Mapping[str, str] | None = None) -> I
     """The command line on a local target of its own, with a Spark cluster; nothing is left."""
     laptop = Laptop(Home(root / "home"), environment or {})
     try:
-        laptop.must("up", "spark-ml", "--name", CLUSTER)
+        laptop.must("up", "spark-ml", "--name", CLUSTER, *QUICK_JOBS)
         yield laptop
     finally:
         daemon_client.stop(laptop.home)

@@ -15,7 +15,7 @@ from typing import TypeVar
 import psutil
 import pytest
 
-from homes import Laptop, daemons_of, finish, processes_of
+from homes import QUICK_JOBS, Laptop, daemons_of, finish, processes_of
 from local.engine_bench import eventually
 from selfserve.backends.emr.backend import EmrBackend
 from selfserve.core.cluster import ClusterState, StepState
@@ -168,7 +168,7 @@ def laptop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laptop]:
     """The command line, and a Spark cluster that is up."""
     laptop = Laptop(Home(tmp_path_factory.mktemp("luck") / "home"))
     try:
-        laptop.must("up", "spark-ml", "--name", CLUSTER)
+        laptop.must("up", "spark-ml", "--name", CLUSTER, *QUICK_JOBS)
         yield laptop
     finally:
         daemon_client.stop(laptop.home)

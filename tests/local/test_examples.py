@@ -1,15 +1,14 @@
 """The examples, on real Spark, with the commands that a user types."""
 
-import os
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from homes import QUICK_JOBS, Laptop
 from selfserve.local import daemon_client
 from selfserve.local.endpoint import BUCKET
 from selfserve.local.home import Home
@@ -18,8 +17,6 @@ pytestmark = pytest.mark.spark
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 MOVIES, ETL = EXAMPLES / "movie_recommender", EXAMPLES / "batch_etl"
-SELFSERVE = Path(sys.executable).with_name("selfserve")
-DEADLINE_S = 600  # the first use of a Spark version installs it
 CLUSTER = "examples"
 FEW_TASKS = ("--conf", "spark.sql.shuffle.partitions=2")
 
@@ -40,41 +37,12 @@ print("already rated", top.join(ratings, ["user", "movie"]).count())
 """
 
 
-@dataclass(frozen=True)
-class Laptop:
-    """The command line on a local target of its own."""
-
-    home: Home
-
-    def run(self, *args: str) -> subprocess.CompletedProcess[str]:
-        keep = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-        environment = {**keep, "SELFSERVE_LOCAL_HOME": str(self.home.root), "SELFSERVE_ON": "local"}
-        return subprocess.run(
-            [str(SELFSERVE), *args],
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=DEADLINE_S,
-        )
-
-    def must(self, *args: str) -> str:
-        done = self.run(*args)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    def path_of(self, key: str) -> Path:
-        path = self.home.lake / BUCKET / key
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return path
-
-
 @pytest.fixture(scope="module")
 def laptop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laptop]:
     """One local target for the examples, with a Spark cluster that is up."""
     laptop = Laptop(Home(tmp_path_factory.mktemp("examples") / "home"))
     try:
-        laptop.must("up", "spark-ml", "--name", CLUSTER)
+        laptop.must("up", "spark-ml", "--name", CLUSTER, *QUICK_JOBS)
         yield laptop
     finally:
         daemon_client.stop(laptop.home)

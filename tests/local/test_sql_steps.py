@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from homes import Laptop, processes_of
+from homes import QUICK_JOBS, Laptop, processes_of
 from local.engine_bench import eventually
 from selfserve.core.sql.answers import Column, Row
 from selfserve.core.sql.engines import Engine
@@ -69,7 +69,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
         environment.setenv("SELFSERVE_LOCAL_HOME", str(home.root))
         try:
             laptop.must(
-                *("up", "spark-ml", "--name", CLUSTER),
+                *("up", "spark-ml", "--name", CLUSTER, *QUICK_JOBS),
                 *("--set", "applications=[Hadoop, Hive, Tez, Spark]"),
             )
             yield Desk(laptop, ConfiguredTargets().open("local"))
