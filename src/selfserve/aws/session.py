@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sts import STSClient
 
-    from selfserve.aws.ssm import SsmClient
+    from selfserve.aws.ssm_client import SsmClient
 
 _CONNECT_TIMEOUT_S = 5
 _READ_TIMEOUT_S = 60  # RunJobFlow with many steps takes EMR several seconds

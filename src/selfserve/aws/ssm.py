@@ -6,12 +6,12 @@ https://docs.aws.amazon.com/systems-manager/latest/userguide/session-manager-wor
 """
 
 from dataclasses import dataclass, field
-from typing import Protocol, TypedDict
 
 from botocore.exceptions import ClientError
 
 from selfserve.aws.errors import aws_errors, error_code, error_message
 from selfserve.aws.session import Clients
+from selfserve.aws.ssm_client import StartSession
 from selfserve.errors import AwsError
 
 DOCUMENT = "AWS-StartPortForwardingSession"
@@ -19,47 +19,6 @@ DOCUMENT = "AWS-StartPortForwardingSession"
 
 _NOT_CONNECTED = {"TargetNotConnected", "InvalidInstanceId", "InvalidTarget"}
 _FORBIDDEN = {"AccessDeniedException", "AccessDenied"}
-
-
-class StartSession(TypedDict):
-    """The request, as the plugin wants to see it, too."""
-
-    Target: str
-    DocumentName: str
-    Parameters: dict[str, list[str]]
-
-
-class StartedSession(TypedDict):
-    """What is used of the answer."""
-
-    SessionId: str
-    TokenValue: str
-    StreamUrl: str
-
-
-class _Meta(Protocol):
-    @property
-    def endpoint_url(self) -> str: ...
-
-
-class SsmClient(Protocol):
-    """What is used of botocore's client, for which there are no stubs here."""
-
-    @property
-    def meta(self) -> _Meta:
-        """About the client itself."""
-
-    def start_session(
-        self,
-        *,
-        Target: str,  # noqa: N803  AWS's names
-        DocumentName: str,  # noqa: N803
-        Parameters: dict[str, list[str]],  # noqa: N803
-    ) -> StartedSession:
-        """As the API has it."""
-
-    def terminate_session(self, *, SessionId: str) -> object:  # noqa: N803
-        """As the API has it."""
 
 
 @dataclass(frozen=True, slots=True)
