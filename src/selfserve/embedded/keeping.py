@@ -6,19 +6,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from selfserve.core.sql.answers import Column
+from selfserve.core.sql.records import MOST_KEPT_BYTES
 
 if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-MOST_BYTES = 64 * 2**20
-"""A larger result is not kept; who wants it again writes it with --out."""
-
 
 class Keeper:
     """One such file: `path` is there once it is complete, and else nothing is."""
 
-    def __init__(self, path: Path, *, most_bytes: int = MOST_BYTES) -> None:
+    def __init__(self, path: Path, *, most_bytes: int = MOST_KEPT_BYTES) -> None:
         self.is_complete = False
         self._path = path
         self._draft = path.with_name(f".{path.name}.part")

@@ -14,6 +14,8 @@ from selfserve.core.sql.engines import Engine
 
 QUERIES = f"{S3_PREFIX}queries/"
 _QUERY_ID = re.compile(r"q-\d{8}-\d{6}-[0-9a-f]{6}")
+MOST_KEPT_BYTES = 64 * 2**20
+"""A larger result is not kept with its record; who wants it again writes it with --out."""
 _FORMAT = 1
 
 

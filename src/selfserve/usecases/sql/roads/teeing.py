@@ -8,16 +8,13 @@ from tempfile import TemporaryDirectory
 from typing import Self
 
 from selfserve.core.sql.answers import Answer, Column, Figures, Progress, Row
-from selfserve.core.sql.records import rows_key
+from selfserve.core.sql.records import MOST_KEPT_BYTES, rows_key
 from selfserve.errors import SelfserveError
 from selfserve.usecases.sql.history.book import RecordStore
 from selfserve.usecases.sql.history.kept_values import to_kept_type
 from selfserve.usecases.sql.output.parquet import ParquetRows
 
 _log = logging.getLogger(__name__)
-
-MOST_BYTES = 64 * 2**20
-"""A larger result is not kept; who wants it again writes it with --out."""
 
 
 class KeepingAnswer:
@@ -90,7 +87,7 @@ class _Draft:
         if self.is_whole:
             with self._given_up_if_it_fails():
                 self._writer.add(rows)
-                self.is_whole = self._file.tell() <= MOST_BYTES
+                self.is_whole = self._file.tell() <= MOST_KEPT_BYTES
 
     def __exit__(self, *_: object) -> None:
         with self._given_up_if_it_fails():
