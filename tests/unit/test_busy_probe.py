@@ -4,7 +4,7 @@ import json
 import os
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -263,33 +263,40 @@ def test_memory_that_is_damaged_is_begun_anew(node: Node) -> None:
     assert node.beat["at_work"] == {"queries": 0}
 
 
-NOW = datetime.now(UTC)
-LONG_AGO = NOW - timedelta(hours=1)
+Made = Callable[[datetime], Lease]
+"""A lease as it is at a moment: these tests may run long after they were collected."""
+
 LEASE = [
     pytest.param(None, NOTHING, id="never-used"),
-    pytest.param(Lease(3), NOTHING, id="nobody-holds-it"),
-    pytest.param(Lease(3, (Hold("r-1", "ada", NOW),)), SOMETHING, id="held"),
-    pytest.param(Lease(3, (Hold("r-1", "ada", LONG_AGO),)), NOTHING, id="held-long-ago"),
-    pytest.param(Lease(3, (), Ending("sw-1", NOW)), SOMETHING, id="a-sweep-ends-it"),
-    pytest.param(Lease(3, (), Ending("max-age", NOW)), NOTHING, id="we-end-it"),
+    pytest.param(lambda _: Lease(3), NOTHING, id="nobody-holds-it"),
+    pytest.param(lambda now: Lease(3, (Hold("r-1", "ada", now),)), SOMETHING, id="held"),
+    pytest.param(
+        lambda now: Lease(3, (Hold("r-1", "ada", now - timedelta(hours=1)),)),
+        NOTHING,
+        id="held-long-ago",
+    ),
+    pytest.param(lambda now: Lease(3, (), Ending("sw-1", now)), SOMETHING, id="a-sweep-ends-it"),
+    pytest.param(lambda now: Lease(3, (), Ending("max-age", now)), NOTHING, id="we-end-it"),
     pytest.param(b"{}", UNKNOWN, id="damaged"),
     pytest.param("An error occurred (AccessDenied)", UNKNOWN, id="may-not-be-read"),
 ]
 
 
-def keep_lease(node: Node, lease: Lease | bytes | str | None) -> None:
+def keep_lease(node: Node, lease: Made | bytes | str | None) -> None:
     match lease:
-        case Lease():
-            node.lease.write_bytes(to_bytes(lease, by="r-1"))
         case bytes():
             node.lease.write_bytes(lease)
         case str():
             node.aws("get-lease", refuses=lease)
+        case None:
+            pass
+        case _:
+            node.lease.write_bytes(to_bytes(lease(datetime.now(UTC)), by="r-1"))
 
 
 @pytest.mark.parametrize(("lease", "exit_code"), LEASE)
 def test_a_run_that_is_being_submitted_is_work(
-    node: Node, lease: Lease | bytes | str | None, exit_code: int
+    node: Node, lease: Made | bytes | str | None, exit_code: int
 ) -> None:
     node.serve(yarn=[])
     keep_lease(node, lease)
@@ -304,7 +311,7 @@ def test_a_run_that_is_being_submitted_is_work(
 
 @pytest.mark.parametrize(("lease", "exit_code"), LEASE)
 def test_a_lease_is_claimed_unless_somebody_has_it(
-    node: Node, lease: Lease | bytes | str | None, exit_code: int
+    node: Node, lease: Made | bytes | str | None, exit_code: int
 ) -> None:
     keep_lease(node, lease)
 
@@ -316,7 +323,7 @@ def test_a_lease_is_claimed_unless_somebody_has_it(
     if puts:
         assert puts[0].endswith('--if-match "etag-1"' if lease else "--if-none-match *")
         left = from_bytes(node.lease.read_bytes())
-        assert left.fence == (4 if isinstance(lease, Lease) else 1)
+        assert left.fence == (4 if callable(lease) else 1)
         assert is_ending(left, datetime.now(UTC))
 
 
