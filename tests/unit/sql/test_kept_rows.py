@@ -164,7 +164,7 @@ def test_a_statement_without_columns_leaves_no_file() -> None:
 
 
 def test_too_many_rows_all_pass_and_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(teeing, "MOST_BYTES", 1)
+    monkeypatch.setattr(teeing, "MOST_KEPT_BYTES", 1)
     store = MemoryStore()
 
     assert keep(store, FakeAnswer()) == list(ROWS)
