@@ -38,6 +38,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 _KEPT = {"SELFSERVE_CACHE", "SELFSERVE_UPDATE_GOLDEN"}
 
 
+_NOBODYS_HOME = f"{os.devnull}/home"
+"""A test that needs a local target has to bring one: never start the user's own."""
+
+
 @pytest.fixture(autouse=True)
 def fake_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make a real AWS call impossible even if moto is not active."""
@@ -45,6 +49,7 @@ def fake_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in foreign:
         if name not in _KEPT:
             monkeypatch.delenv(name)
+    monkeypatch.setenv("SELFSERVE_LOCAL_HOME", _NOBODYS_HOME)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")

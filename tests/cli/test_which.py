@@ -12,6 +12,7 @@ from selfserve.core.sql.advice.size import QuerySize
 from selfserve.core.sql.engines import Engine
 from selfserve.core.sql.text.saved import SavedQuery
 from selfserve.errors import BadInputError, NotFoundError
+from selfserve.local.endpoint import LocalEndpoint
 from selfserve.usecases.sql import which as use_case
 
 Run = Callable[..., Result]
@@ -23,9 +24,10 @@ Hive would do as well.
 
 
 @pytest.fixture(autouse=True)
-def registered(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+def registered(monkeypatch: pytest.MonkeyPatch, folder: Path, endpoint: LocalEndpoint) -> None:
     monkeypatch.setitem(app.COMMANDS, "which", "selfserve.cli.which:which")
     monkeypatch.setenv("SELFSERVE_CACHE", str(folder / "cache"))
+    monkeypatch.setenv("SELFSERVE_LOCAL_HOME", str(endpoint.home))  # whose tables it looks at
 
 
 def test_a_file_gets_two_lines(run: Run, folder: Path) -> None:
