@@ -23,7 +23,7 @@ def as_seen_from_here(record: QueryRecord) -> QueryRecord:
         return record
     if client.host != os.uname().nodename or _is_there(client.pid, record.created.timestamp()):
         return record
-    said = "The process that asked was killed, and the query was ended with it."
+    said = "The process that asked was killed; what came of the query is not known."
     return replace(record, state=QueryState.LOST, error=said)
 
 
