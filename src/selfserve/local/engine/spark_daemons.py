@@ -12,6 +12,7 @@ from pathlib import Path
 from selfserve.local.engine.cluster_folder import ClusterFolder
 from selfserve.local.engine.machine import WorkerPlan
 from selfserve.local.runtime.install import Runtime
+from selfserve.local.runtime.java import SMALL_JVM
 
 LOOPBACK = "127.0.0.1"
 _MASTER = "org.apache.spark.deploy.master.Master"
@@ -21,8 +22,7 @@ _MASTER_UI = re.compile(r"Bound MasterWebUI to .* at http://[\w.:\[\]-]+:(\d+)")
 _MASTER_ELECTED = "New state: ALIVE"
 _WORKER_UP = re.compile(r"Successfully registered with master (spark://[\w.:-]+)")
 _WORKER_PORT = re.compile(r"Starting Spark worker [\w.\[\]:-]+:(\d+) with")
-_JVM = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"
-"""Small and quick to start: these two only pass messages on."""
+_JVM = " ".join(SMALL_JVM)  # these two only pass messages on
 
 _PATTERN = "%d{yy/MM/dd HH:mm:ss} %p %c{1}: %m%n"
 _LOG4J = f"""\

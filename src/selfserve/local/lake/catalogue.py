@@ -17,14 +17,14 @@ from pathlib import Path
 from selfserve.local.lake.folders import Lake
 from selfserve.local.lake.service import Service
 from selfserve.local.runtime.install import Runtime
+from selfserve.local.runtime.java import SMALL_JVM
 
 _START_DEADLINE_S = 180.0
 _PORT = re.compile(r"^metastore-port=(\d+)$", re.MULTILINE)
 _DERBY = re.compile(r"derby-(\d[\d.]*)")
 _MAIN = Path(__file__).with_name("metastore_main.py")
 _HADOOP = "spark.hadoop."
-_JVM = ("-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
-"""Small and quick to start: half of the processor time until the first answer."""
+_JVM = ("-Xmx256m", *SMALL_JVM)
 _NEW_JAVA_OPTIONS = (
     "--add-opens=java.base/java.lang=ALL-UNNAMED --add-opens=java.base/java.net=ALL-UNNAMED"
 )

