@@ -24,10 +24,10 @@ _RESTART_PAUSE_S = 0.5
 
 _ARGUMENTS = (
     *("serve", "s3", "--addr", "127.0.0.1:0"),
-    # Spark writes to the folders behind rclone's back: a listing may never be younger than the
-    # limit below, hence a negative one. rclone also looks for old listings after twice that
-    # time, again and again once it has lost count of them: with 1ms that is a third of a core,
-    # for ever. Twice this one is more than 2^63 ns, which Go wraps to 284 years from now.
+    # Spark writes to the folders behind rclone's back: no listing may be used again, however
+    # young, hence a negative age. rclone also looks for old listings after twice that time,
+    # again and again once it has lost count of them: with 1ms that is a third of a core, for
+    # ever. Twice this one is beyond 2^63 ns, which Go wraps to 284 years from now.
     *("--vfs-cache-mode", "off", "--dir-cache-time=-150y", "--poll-interval", "0s"),
 )
 
