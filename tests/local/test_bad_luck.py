@@ -15,8 +15,9 @@ from typing import TypeVar
 import psutil
 import pytest
 
-from homes import QUICK_JOBS, Laptop, daemons_of, finish, processes_of
+from homes import Laptop, daemons_of, finish, processes_of
 from local.engine_bench import eventually
+from local.submitting import CLUSTER, spark_cluster
 from selfserve.backends.emr.backend import EmrBackend
 from selfserve.core.cluster import ClusterState, StepState
 from selfserve.core.launch import StepSpec
@@ -34,7 +35,6 @@ T = TypeVar("T")
 
 TESTS = Path(__file__).parents[1]
 WITH_SPARK = replace(SPEC, applications=("Spark",), log_uri="s3://selfserve-local/logs/")
-CLUSTER = "luck"
 NO_SPARK_PROFILE = "adhoc-presto"  # up at once: Trino is no process here
 DEADLINE_S = 400
 LOOK_S = 0.1
@@ -166,13 +166,8 @@ def kill_daemon(home: Home) -> None:
 @pytest.fixture(scope="module")
 def laptop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laptop]:
     """The command line, and a Spark cluster that is up."""
-    laptop = Laptop(Home(tmp_path_factory.mktemp("luck") / "home"))
-    try:
-        laptop.must("up", "spark-ml", "--name", CLUSTER, *QUICK_JOBS)
+    with spark_cluster(tmp_path_factory.mktemp("luck")) as laptop:
         yield laptop
-    finally:
-        daemon_client.stop(laptop.home)
-    assert processes_of(laptop.home.root) == []
 
 
 @pytest.mark.spark

@@ -8,16 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from homes import QUICK_JOBS, Laptop
-from selfserve.local import daemon_client
+from homes import Laptop
+from local.submitting import CLUSTER, spark_cluster
 from selfserve.local.endpoint import BUCKET
-from selfserve.local.home import Home
 
 pytestmark = pytest.mark.spark
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 MOVIES, ETL = EXAMPLES / "movie_recommender", EXAMPLES / "batch_etl"
-CLUSTER = "examples"
 FEW_TASKS = ("--conf", "spark.sql.shuffle.partitions=2")
 
 CHECK = """
@@ -40,12 +38,8 @@ print("already rated", top.join(ratings, ["user", "movie"]).count())
 @pytest.fixture(scope="module")
 def laptop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laptop]:
     """One local target for the examples, with a Spark cluster that is up."""
-    laptop = Laptop(Home(tmp_path_factory.mktemp("examples") / "home"))
-    try:
-        laptop.must("up", "spark-ml", "--name", CLUSTER, *QUICK_JOBS)
+    with spark_cluster(tmp_path_factory.mktemp("examples")) as laptop:
         yield laptop
-    finally:
-        daemon_client.stop(laptop.home)
 
 
 def test_the_recommender_beats_the_mean_and_recommends_nothing_rated(
